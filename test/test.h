@@ -79,9 +79,13 @@ static int test_main(const struct test_case *cases, int argc, char **argv)
 }
 
 #define TEST_CASE_(name) {#name, test_##name},
-#define TEST_LIST_(...)  __VA_ARGS__ {0, 0}
+#define TEST_LIST_(...)                                                                            \
+	__VA_ARGS__                                                                                \
+	{                                                                                          \
+		0, 0                                                                               \
+	}
 /* Names the tests: TEST_MAIN(T(adds) T(subtracts)). */
-#define T(name)          TEST_CASE_(name)
+#define T(name) TEST_CASE_(name)
 #define TEST_MAIN(list)                                                                            \
 	int main(int argc, char **argv)                                                            \
 	{                                                                                          \
