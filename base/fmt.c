@@ -15,7 +15,7 @@ struct run {
 void fmt_put(struct fmt_out *out, const char *bytes, size_t n)
 {
 	out->total += n;
-	while (n != 0) {
+	while (n != 0 && out->cap != 0) {
 		size_t room = out->cap - out->len;
 		size_t part = BASE_MIN(room, n);
 
@@ -23,7 +23,7 @@ void fmt_put(struct fmt_out *out, const char *bytes, size_t n)
 		out->len += part;
 		bytes += part;
 		n -= part;
-		if (n == 0 || out->flush == NULL || out->cap == 0) {
+		if (n == 0 || out->flush == NULL) {
 			return;
 		}
 		out->flush(out);
