@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What Zephyr calls otherwise in 3.4 than in 4.x. The code is written with the names of 4.x; nothing
+ * else in the port looks at the version.
+ */
+#ifndef COMPAT_H
+#define COMPAT_H
+
+#include <zephyr/kernel.h>
+#include <zephyr/net/net_mgmt.h>
+
+#include <version.h>
+
+#if KERNEL_VERSION_NUMBER >= ZEPHYR_VERSION(3, 5, 0)
+#include <zephyr/random/random.h>
+#else
+#include <zephyr/random/rand32.h>
+#endif
+
+/* Events of net_mgmt are 64 bits wide from 4.2 on. */
+#if KERNEL_VERSION_NUMBER >= ZEPHYR_VERSION(4, 2, 0)
+typedef uint64_t compat_net_event;
+#else
+typedef uint32_t compat_net_event;
+#endif
+
+#if KERNEL_VERSION_NUMBER >= ZEPHYR_VERSION(4, 1, 0)
+#define COMPAT_FATAL_ESF const struct arch_esf
+#else
+#define COMPAT_FATAL_ESF const z_arch_esf_t
+#endif
+
+#endif
