@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What a device program needs of its board: arguments, files of the host, a block of memory, a count of time.
+ * board_host.c serves an ordinary process, board_semihost.c the emulated boards.
+ */
+#ifndef TEST_DEVICE_BOARD_H
+#define TEST_DEVICE_BOARD_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* The block that programs share out, the same size on every board. */
+#define BOARD_MEMORY_BYTES (16u << 20)
+
+/* The arguments after the program's name; lent until the end. argc and argv are main's. */
+int board_arguments(int argc, char **argv, char ***out);
+
+/* BOARD_MEMORY_BYTES bytes aligned to 8. */
+void *board_memory(void);
+
+/* Time that has passed: instructions on an emulated board (in steps of 40 on the Cortex-M3), else nanoseconds. */
+uint64_t board_ticks(void);
+
+/* Reads a whole file to at; its length, or -1 if it cannot be read or is longer than capacity. */
+long board_read(const char *path, void *at, size_t capacity);
+
+#endif

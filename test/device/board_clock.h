@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The clocks and the free memory of the emulated boards, where one instruction takes 1 ns. */
+#ifndef TEST_DEVICE_BOARD_CLOCK_H
+#define TEST_DEVICE_BOARD_CLOCK_H
+
+#include <stdint.h>
+
+#ifdef __riscv
+#define BOARD_MEMORY ((void *)0x81000000u)
+
+static inline void board_clock_start(void)
+{
+}
+
+/* The instructions retired; the high half is read twice, for it may move in between. */
+static inline uint64_t board_clock_read(void)
+{
+	uint32_t high, low, again;
+
+	do {
+		__asm__ volatile("csrr %0, minstreth" : "=r"(high));
+		__asm__ volatile("csrr %0, minstret" : "=r"(low));
+		__asm__ volatile("csrr %0, minstreth" : "=r"(again));
+	} while (high != again);
+	return (uint64_t)high << 32 | low;
+}
+#else
+#define BOARD_MEMORY ((void *)0x21000000u)
+
+/* CMSDK APB timer 0: counts down at 25 MHz, so once in 40 instructions. */
+#define BOARD_TIMER ((volatile uint32_t *)0x40000000u)
+enum {
+	BOARD_TIMER_CTRL = 0,
+	BOARD_TIMER_VALUE = 1,
+	BOARD_TIMER_RELOAD = 2,
+};
+
+static inline void board_clock_start(void)
+{
+	BOARD_TIMER[BOARD_TIMER_RELOAD] = UINT32_MAX;
+	BOARD_TIMER[BOARD_TIMER_VALUE] = UINT32_MAX;
+	BOARD_TIMER[BOARD_TIMER_CTRL] = 1;
+}
+
+static inline uint64_t board_clock_read(void)
+{
+	return (uint64_t)(UINT32_MAX - BOARD_TIMER[BOARD_TIMER_VALUE]) * 40;
+}
+#endif
+
+#endif

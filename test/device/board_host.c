@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The board of an ordinary process. */
+#define _POSIX_C_SOURCE 200809L
+
+#include <stdio.h>
+#include <time.h>
+
+#include "board.h"
+
+static uint64_t memory[BOARD_MEMORY_BYTES / 8];
+
+int board_arguments(int argc, char **argv, char ***out)
+{
+	*out = argv + 1;
+	return argc - 1;
+}
+
+void *board_memory(void)
+{
+	return memory;
+}
+
+uint64_t board_ticks(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
+long board_read(const char *path, void *at, size_t capacity)
+{
+	FILE *f = fopen(path, "rb");
+
+	if (f == NULL) {
+		return -1;
+	}
+	size_t bytes = fread(at, 1, capacity, f);
+	int more = fgetc(f);
+	fclose(f);
+	return more == EOF ? (long)bytes : -1;
+}
