@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Broadcast tasks: assigned to every node that is alive at the start, over when all of those
+ * have reported or died.
+ *
+ * Owns: a table of bit maps; word 0 of a slot counts the bits that are set.
+ */
+#include "manager/core/internal.h"
+
+static uint64_t *slot(const struct manager *m, uint32_t i)
+{
+	return &m->broadcasts[(size_t)i * (1 + m->broadcast_words)];
+}
+
+static uint32_t free_slot(const struct manager *m)
+{
+	for (uint32_t i = 0; i < m->limits.broadcasts_max; i++) {
+		if (slot(m, i)[0] == 0) {
+			return i;
+		}
+	}
+	return MANAGER_NONE;
+}
+
+static uint64_t fill(const struct manager *m, const struct manager_task *t, uint64_t *bits)
+{
+	uint64_t count = 0;
+
+	memset(bits, 0, m->broadcast_words * sizeof(bits[0]));
+	for (uint32_t i = 0; i < m->nodes_high; i++) {
+		const struct manager_node *n = &m->nodes[i];
+
+		if (n->fit.used && n->fit.alive && !n->fit.draining) {
+			bits[i / 64] |= 1ull << (i % 64);
+			count++;
+		}
+	}
+	return count;
+}
+
+bool broadcast_start(struct manager *m, struct manager_task *t)
+{
+	uint32_t i = free_slot(m);
+	struct manager_action *a;
+	uint64_t count;
+
+	if (i == MANAGER_NONE) {
+		t->why = (struct placement_reason){.verdict = PLACEMENT_SLOTS};
+		t->why_count = 1;
+		return false;
+	}
+	count = fill(m, t, slot(m, i) + 1);
+	if (count == 0) {
+		t->why = (struct placement_reason){.verdict = PLACEMENT_DEAD};
+		t->why_count = 0;
+		return false;
+	}
+	slot(m, i)[0] = count;
+	t->broadcast = i;
+	t->parts_failed = 0;
+	task_move(m, t, MANAGER_PHASE_ASSIGNED);
+	task_move(m, t, MANAGER_PHASE_RUNNING);
+	t->state = MANAGER_RUNNING;
+	t->epoch++;
+	t->sent_ms = m->now_ms;
+	t->stops = 0;
+	timer_task(m, t, MANAGER_NEVER);
+	m->counts.started++;
+	task_store(m, t, NULL);
+	a = act(m, MANAGER_ACTION_SEND_START);
+	a->task = t;
+	a->epoch = t->epoch;
+	act_note(m, MANAGER_NOTE_TASK_PHASE, t, NULL);
+	return true;
+}
+
+bool manager_broadcast_waits(const struct manager *m, const struct manager_task *t, uint32_t node)
+{
+	return t->broadcast != MANAGER_NONE && node < m->limits.nodes_max &&
+	       (slot(m, t->broadcast)[1 + node / 64] >> (node % 64) & 1) != 0;
+}
+
+/* Takes a node off the list; false when it was not on it. */
+bool broadcast_clear(struct manager *m, struct manager_task *t, uint32_t node)
+{
+	if (!manager_broadcast_waits(m, t, node)) {
+		return false;
+	}
+	slot(m, t->broadcast)[1 + node / 64] &= ~(1ull << (node % 64));
+	slot(m, t->broadcast)[0]--;
+	/* A count of zero would mark the slot as free while the task still holds it. */
+	return true;
+}
+
+bool broadcast_empty(const struct manager *m, const struct manager_task *t)
+{
+	return t->broadcast == MANAGER_NONE || slot(m, t->broadcast)[0] == 0;
+}
+
+void broadcast_free(struct manager *m, struct manager_task *t)
+{
+	if (t->broadcast != MANAGER_NONE) {
+		slot(m, t->broadcast)[0] = 0;
+		t->broadcast = MANAGER_NONE;
+	}
+}
+
+void broadcast_node_dead(struct manager *m, uint32_t node)
+{
+	bool any = false;
+
+	for (uint32_t i = 0; i < m->limits.broadcasts_max; i++) {
+		any = any ||
+		      (slot(m, i)[0] != 0 && (slot(m, i)[1 + node / 64] >> (node % 64) & 1) != 0);
+	}
+	for (uint32_t i = 0; any && i < m->tasks_high; i++) {
+		struct manager_task *t = &m->tasks[i];
+
+		if (t->used && !t->forget && broadcast_clear(m, t, node)) {
+			t->parts_failed++;
+			if (broadcast_empty(m, t)) {
+				task_end(m, t, MANAGER_FAILED, MANAGER_REASON_LOST,
+					 "lost: a node died before it reported", false);
+			}
+		}
+	}
+}

@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Results: what a worker says about the end of a task.
+ *
+ * Rules: 1. A result is taken once for each (task, epoch), from the node that was assigned.
+ *        2. Every result with an epoch is acknowledged, also one that is late or unknown, so that
+ *           the worker can forget it; but only after what it changes is stored.
+ */
+#include "manager/core/internal.h"
+
+#define REFUSALS_MAX 4
+
+static void acknowledge(struct manager *m, const struct manager_event *e,
+			const struct manager_node *n)
+{
+	struct manager_action *a;
+
+	if (e->u.result.epoch == 0 || n == NULL) {
+		return;
+	}
+	a = act(m, MANAGER_ACTION_SEND_ACK);
+	a->task_id = e->u.result.task_id;
+	a->node = n;
+	a->epoch = e->u.result.epoch;
+}
+
+static void avoid(struct manager_task *t)
+{
+	t->need.avoid[t->refusals % PLACEMENT_AVOID_MAX] = t->node;
+	t->refusals++;
+}
+
+static void refused(struct manager *m, struct manager_task *t)
+{
+	struct placement_choice c;
+
+	avoid(t);
+	placement_choose(&t->need, &m->nodes[0].fit, sizeof(struct manager_node), m->nodes_high,
+			 t->order, &c);
+	if (t->refusals < REFUSALS_MAX && c.node != PLACEMENT_NONE) {
+		task_requeue(m, t);
+	} else {
+		task_end(m, t, MANAGER_FAILED, MANAGER_REASON_REFUSED, NULL, true);
+	}
+}
+
+static void failed(struct manager *m, struct manager_task *t, enum manager_reason reason)
+{
+	if (t->phase == MANAGER_PHASE_STOPPING) {
+		task_end(m, t, MANAGER_INTERRUPTED, MANAGER_REASON_STOPPED, NULL, true);
+		return;
+	}
+	if (t->phase == MANAGER_PHASE_EVICTING &&
+	    (reason == MANAGER_REASON_STOPPED || reason == MANAGER_REASON_PREEMPTED ||
+	     reason == MANAGER_REASON_OTHER)) {
+		task_requeue(m, t);
+		return;
+	}
+	switch (reason) {
+	case MANAGER_REASON_REFUSED:
+		refused(m, t);
+		break;
+	case MANAGER_REASON_STOPPED:
+	case MANAGER_REASON_PREEMPTED:
+	case MANAGER_REASON_LOST:
+		task_lost(m, t, NULL, true);
+		break;
+	default:
+		if (!task_restart(m, t, true)) {
+			task_end(m, t, MANAGER_FAILED, reason, NULL, true);
+		}
+		break;
+	}
+}
+
+/* Propeller's workers report a daemon or latent task as done when it has only begun. */
+static bool only_begun(const struct manager_task *t, const struct manager_event *e)
+{
+	return e->u.result.ok && e->u.result.empty && (t->daemon || t->latent) &&
+	       e->u.result.epoch == 0 && t->phase != MANAGER_PHASE_STOPPING;
+}
+
+static uint32_t any_embedded(const struct manager *m, const struct manager_task *t)
+{
+	for (uint32_t i = 0; i < m->nodes_high; i++) {
+		if (m->nodes[i].embedded && manager_broadcast_waits(m, t, i)) {
+			return i;
+		}
+	}
+	return MANAGER_NONE;
+}
+
+static void broadcast_result(struct manager *m, struct manager_task *t,
+			     const struct manager_node *n, const struct manager_event *e)
+{
+	uint32_t i = n != NULL ? node_idx(m, n) : any_embedded(m, t);
+	struct manager_action *a;
+
+	if (only_begun(t, e) || (t->broadcast != MANAGER_NONE && !broadcast_clear(m, t, i))) {
+		return;
+	}
+	t->parts_failed += !e->u.result.ok;
+	a = act(m, MANAGER_ACTION_STORE_PART);
+	a->task = t;
+	a->node = n;
+	a->epoch = t->epoch;
+	if (!broadcast_empty(m, t)) {
+		return;
+	}
+	if (t->phase == MANAGER_PHASE_STOPPING) {
+		task_end(m, t, MANAGER_INTERRUPTED, MANAGER_REASON_STOPPED, "stopped", false);
+	} else if (t->parts_failed == 0) {
+		task_end(m, t, MANAGER_COMPLETED, MANAGER_REASON_DONE, NULL, false);
+	} else {
+		task_end(m, t, MANAGER_FAILED, MANAGER_REASON_OTHER,
+			 "it failed on some proplets; the result of each tells why", false);
+	}
+}
+
+/* The result comes from another node or another epoch than the one that counts. */
+static bool is_foreign(struct manager *m, const struct manager_task *t,
+		       const struct manager_node *n, const struct manager_event *e)
+{
+	if (!phase_is_assigned(t->phase)) {
+		return true;
+	}
+	if (e->u.result.epoch != 0 && e->u.result.epoch != t->epoch) {
+		return true;
+	}
+	return !t->is_broadcast && e->u.result.node_id != NULL &&
+	       (n == NULL || node_idx(m, n) != t->node);
+}
+
+static void refuse_late(struct manager *m, struct manager_task *t, const struct manager_node *n,
+			const struct manager_event *e)
+{
+	bool late = e->u.result.epoch != 0 && e->u.result.epoch < t->epoch;
+
+	m->counts.late += late;
+	act_note(m, late ? MANAGER_NOTE_RESULT_LATE : MANAGER_NOTE_RESULT_FOREIGN, t, n);
+	acknowledge(m, e, n);
+}
+
+void result_take(struct manager *m, const struct manager_event *e)
+{
+	struct manager_node *n =
+		e->u.result.node_id != NULL ? node_find(m, e->u.result.node_id) : NULL;
+	struct manager_task *t = task_find(m, e->u.result.task_id);
+
+	if (t == NULL) {
+		acknowledge(m, e, n);
+	} else if (is_foreign(m, t, n, e)) {
+		refuse_late(m, t, n, e);
+	} else if (t->is_broadcast) {
+		broadcast_result(m, t, n, e);
+		acknowledge(m, e, n);
+	} else if (only_begun(t, e)) {
+		task_seen(m, t);
+	} else {
+		if (e->u.result.ok) {
+			task_end(m, t, MANAGER_COMPLETED, MANAGER_REASON_DONE, NULL, true);
+		} else {
+			failed(m, t, e->u.result.reason);
+		}
+		acknowledge(m, e, n);
+	}
+}
