@@ -1,0 +1,255 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Modules: reading them from files, offering them to the manager by digest, so that what it has is
+ * not sent again.
+ */
+#include "cli/cli.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/sha256.h"
+
+enum {
+	MODULE_BYTES_MAX = 100 << 20, /* what a manager takes at most */
+};
+
+static int read_all(struct module_file *file, FILE *in)
+{
+	size_t capacity = 0;
+
+	for (;;) {
+		if (file->size == capacity) {
+			capacity = capacity == 0 ? 1 << 16 : 2 * capacity;
+			uint8_t *bytes = realloc(file->bytes, capacity);
+			if (bytes == NULL) {
+				return fail(CLI_FAILED, "%s: out of memory", file->path);
+			}
+			file->bytes = bytes;
+		}
+		size_t got = fread(file->bytes + file->size, 1, capacity - file->size, in);
+		file->size += got;
+		if (got == 0) {
+			break;
+		}
+		if (file->size > MODULE_BYTES_MAX) {
+			return fail(CLI_DATA, "%s is longer than %d MB, which no manager takes",
+				    file->path, MODULE_BYTES_MAX >> 20);
+		}
+	}
+	return ferror(in)
+		       ? fail(CLI_NOT_FOUND, "%s cannot be read: %s", file->path, strerror(errno))
+		       : CLI_OK;
+}
+
+static int check_magic(const struct module_file *file)
+{
+	static const uint8_t magic[4] = {0, 'a', 's', 'm'};
+	static const uint8_t component = 0x0d;
+
+	if (file->size == 0) {
+		return fail(CLI_DATA, "%s is empty", file->path);
+	}
+	if (file->size < 8 || memcmp(file->bytes, magic, 4) != 0) {
+		const char *dot = strrchr(file->path, '.');
+		bool wat = dot != NULL && strcmp(dot, ".wat") == 0;
+		bool c = dot != NULL && (strcmp(dot, ".c") == 0 || strcmp(dot, ".rs") == 0);
+
+		return fail(CLI_DATA, "%s is no WebAssembly module%s", file->path,
+			    wat ? "; it is text: wat2wasm makes a module of it"
+			    : c ? "; it is source: compile it first (see docs/modules.md)"
+				: " (it does not begin with \\0asm)");
+	}
+	if (file->bytes[4] == component) {
+		return fail(
+			CLI_DATA,
+			"%s is a component, not a core module; compile for wasm32-wasip1 instead",
+			file->path);
+	}
+	return CLI_OK;
+}
+
+static void digest_make(struct module_file *file)
+{
+	struct sha256 sum;
+	uint8_t hash[SHA256_BYTES];
+	char *at = file->digest;
+
+	sha256_init(&sum);
+	sha256_add(&sum, file->bytes, file->size);
+	sha256_end(&sum, hash);
+	at += sprintf(at, "sha256:");
+	for (int i = 0; i < SHA256_BYTES; i++) {
+		at += sprintf(at, "%02x", hash[i]);
+	}
+}
+
+int module_read(struct module_file *file, const char *path)
+{
+	bool standard = strcmp(path, "-") == 0;
+	struct stat st;
+
+	memset(file, 0, sizeof(*file));
+	file->path = standard ? "standard input" : path;
+	FILE *in = standard ? stdin : fopen(path, "rb");
+	if (in == NULL) {
+		return fail(CLI_NOT_FOUND, "%s cannot be opened: %s", path, strerror(errno));
+	}
+	int status = fstat(fileno(in), &st) == 0 && S_ISDIR(st.st_mode)
+			     ? fail(CLI_NOT_FOUND, "%s is a folder", path)
+			     : read_all(file, in);
+	if (!standard) {
+		fclose(in);
+	}
+	if (status == CLI_OK) {
+		status = check_magic(file);
+	}
+	if (status != CLI_OK) {
+		module_free(file);
+		return status;
+	}
+	digest_make(file);
+	return CLI_OK;
+}
+
+void module_free(struct module_file *file)
+{
+	free(file->bytes);
+	file->bytes = NULL;
+}
+
+/* A manager that keeps no modules has no such route. */
+static bool route_absent(long status)
+{
+	return status == 404 || status == 405 || status == 501;
+}
+
+static int module_send(struct http *http, const struct module_file *file, bool *stored)
+{
+	struct http_body body = {
+		.type = "application/wasm", .data = file->bytes, .bytes = file->size};
+	struct http_reply reply;
+	int status = http_send(http, "POST", "/modules", &body, &reply);
+
+	if (status != CLI_OK) {
+		return status;
+	}
+	*stored = !route_absent(reply.status);
+	if (*stored && (reply.status < 200 || reply.status > 299)) {
+		status = http_refused(http, text("upload %s", file->path), &reply);
+	}
+	http_free(&reply);
+	return status;
+}
+
+int module_offer(struct http *http, const struct module_file *file, bool *stored)
+{
+	struct http_reply reply;
+	int status = http_send(http, "HEAD", text("/modules/%s", file->digest), NULL, &reply);
+
+	if (status != CLI_OK) {
+		return status;
+	}
+	*stored = reply.status == 200;
+	http_free(&reply);
+	return *stored ? CLI_OK : module_send(http, file, stored);
+}
+
+const char *module_base64(const uint8_t *bytes, size_t size)
+{
+	static const char digits[] =
+		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+	char *out = text_alloc((size + 2) / 3 * 4);
+	char *at = out;
+
+	for (size_t i = 0; i < size; i += 3) {
+		uint32_t v = (uint32_t)bytes[i] << 16;
+
+		v |= i + 1 < size ? (uint32_t)bytes[i + 1] << 8 : 0;
+		v |= i + 2 < size ? bytes[i + 2] : 0;
+		*at++ = digits[v >> 18];
+		*at++ = digits[v >> 12 & 63];
+		*at++ = i + 1 < size ? digits[v >> 6 & 63] : '=';
+		*at++ = i + 2 < size ? digits[v & 63] : '=';
+	}
+	return out;
+}
+
+void module_attach(json_t *task, const struct module_file *file, bool stored)
+{
+	if (!stored) {
+		json_object_set_new(task, "file",
+				    json_string(module_base64(file->bytes, file->size)));
+		return;
+	}
+	json_object_set_new(
+		task, "module",
+		json_pack("{s:s, s:I}", "digest", file->digest, "size", (json_int_t)file->size));
+}
+
+/* ---- commands ---- */
+
+int module_list(struct cli *cli)
+{
+	struct table t = {.headers = {"DIGEST", "SIZE", "NAME", NULL}};
+	json_t *rows = NULL, *row = NULL;
+	size_t i = 0;
+	int status = api_list(&cli->http, "/modules", "modules",
+			      args_number(&cli->args, CLI_OPT_LIMIT, 0), &rows);
+
+	if (status != CLI_OK) {
+		return status;
+	}
+	json_array_foreach(rows, i, row)
+	{
+		uint64_t size = api_number(row, "size", api_number(row, "bytes", 0));
+
+		table_add(&t, api_text(row, "digest"));
+		table_add(&t, text_bytes(size));
+		table_add(&t, api_text(row, "name"));
+	}
+	if (cli->json) {
+		api_print(rows);
+	} else if (cli->quiet) {
+		json_array_foreach(rows, i, row)
+		{
+			text_put(stdout, text_clean(api_text(row, "digest")));
+		}
+	} else {
+		table_print(&t, stdout, 0);
+	}
+	json_decref(rows);
+	return CLI_OK;
+}
+
+int module_upload(struct cli *cli)
+{
+	int status = CLI_OK;
+
+	for (int i = 0; i < cli->args.count && status == CLI_OK; i++) {
+		struct module_file file;
+		bool stored = false;
+
+		status = module_read(&file, cli->args.args[i]);
+		if (status != CLI_OK) {
+			break;
+		}
+		status = module_offer(&cli->http, &file, &stored);
+		if (status == CLI_OK && !stored) {
+			status = fail(CLI_UNAVAILABLE, "the manager at %s keeps no modules",
+				      cli->http.base);
+		}
+		if (status == CLI_OK && cli->json) {
+			json_t *json = json_pack("{s:s, s:I}", "digest", file.digest, "size",
+						 (json_int_t)file.size);
+			api_print(json);
+			json_decref(json);
+		} else if (status == CLI_OK) {
+			printf("%s\n", file.digest);
+		}
+		module_free(&file);
+	}
+	return status;
+}

@@ -1,0 +1,498 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * propctl run, invoke and wait: a task from its start to its result.
+ *
+ *     file -> offered by digest -> task created and started -> long poll -> result, logs, outputs
+ *
+ * Rules: 1. Nothing sleeps: the manager answers a long poll when the task has ended.
+ *        2. stdout gets what the task published and its result; its log goes to stderr.
+ *        3. The exit status tells how the task ended.
+ */
+#include "cli/cli.h"
+
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+enum {
+	POLL_MS = 1000,    /* a long poll; between two of them logs are fetched */
+	POLL_TTY_MS = 200, /* the same where somebody watches */
+	STOP_MS = 5000,    /* how long a task that was told to stop is waited for */
+};
+
+static uint64_t now_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+struct waiting {
+	struct cli *cli;
+	const char *id;
+	uint64_t begin_ms, end_ms; /* end: when to give up, UINT64_MAX never */
+	bool stop_on_interrupt, stopping, watched;
+	unsigned turn;
+	uint64_t log_seq, output_seq;
+	bool no_logs, no_outputs; /* the manager has no such route */
+	char *last_output;
+	json_t *task; /* as it was seen last */
+};
+
+/* ---- what it says meanwhile ---- */
+
+static void progress_clear(struct waiting *w)
+{
+	if (w->watched && w->turn > 0) {
+		fputs("\r\033[K", stderr);
+		fflush(stderr);
+	}
+}
+
+static void progress_show(struct waiting *w)
+{
+	static const char *const frames[] = {"|", "/", "-", "\\"};
+	const char *node = api_text(w->task, "proplet_id");
+	const char *why = api_text(w->task, "placement.reason");
+
+	if (!w->watched) {
+		return;
+	}
+	fprintf(stderr, "\r\033[K%s %s", frames[w->turn++ % 4], api_state(w->task));
+	if (node != NULL && node[0] != 0) {
+		fprintf(stderr, " on %s", text_clean(api_short(node)));
+	}
+	fprintf(stderr, "  %s", text_ms(now_ms() - w->begin_ms));
+	if (why != NULL && strcmp(api_state(w->task), "pending") == 0) {
+		fprintf(stderr, "  (%s)", text_clean(why));
+	}
+	fflush(stderr);
+}
+
+/* One of the task's growing lists from what was seen on. *absent: the manager has none. */
+static int lines_get(struct waiting *w, const char *key, uint64_t after, bool *absent,
+		     struct http_reply *reply)
+{
+	if (*absent) {
+		return CLI_NO;
+	}
+	int status =
+		http_send(&w->cli->http, "GET",
+			  text("/tasks/%s/%s?after=%llu", w->id, key, (unsigned long long)after),
+			  NULL, reply);
+	if (status == CLI_OK && reply->status != 200) {
+		*absent = true;
+		http_free(reply);
+		return CLI_NO;
+	}
+	return status;
+}
+
+static void log_print(const json_t *line)
+{
+	const char *level = api_text(line, "level");
+	const char *words = api_text(line, "text");
+	bool plain = level == NULL || strcmp(level, "info") == 0 || strcmp(level, "stdout") == 0;
+
+	if (words != NULL) {
+		text_put(stderr, plain ? words : text("%s: %s", text_clean(level), words));
+	}
+}
+
+static int logs_show(struct waiting *w)
+{
+	struct http_reply reply;
+	json_t *line = NULL;
+	size_t i = 0;
+	int status = lines_get(w, "logs", w->log_seq, &w->no_logs, &reply);
+
+	if (status != CLI_OK) {
+		return status == CLI_NO ? CLI_OK : status;
+	}
+	json_array_foreach(json_object_get(reply.json, "logs"), i, line)
+	{
+		uint64_t seq = api_number(line, "seq", w->log_seq);
+
+		progress_clear(w);
+		log_print(line);
+		w->log_seq = seq > w->log_seq ? seq : w->log_seq;
+	}
+	http_free(&reply);
+	return CLI_OK;
+}
+
+static void output_print(struct waiting *w, const json_t *output)
+{
+	const json_t *data = json_object_get(output, "data");
+	char *dumped = json_is_string(data) ? strdup(json_string_value(data))
+					    : json_dumps(data, JSON_COMPACT | JSON_ENCODE_ANY);
+
+	if (dumped == NULL) {
+		return;
+	}
+	progress_clear(w);
+	text_put(stdout, dumped);
+	fflush(stdout);
+	free(w->last_output);
+	w->last_output = dumped;
+}
+
+static int outputs_show(struct waiting *w)
+{
+	struct http_reply reply;
+	json_t *output = NULL;
+	size_t i = 0;
+	int status = lines_get(w, "outputs", w->output_seq, &w->no_outputs, &reply);
+
+	if (status != CLI_OK) {
+		return status == CLI_NO ? CLI_OK : status;
+	}
+	json_array_foreach(json_object_get(reply.json, "outputs"), i, output)
+	{
+		uint64_t seq = api_number(output, "seq", w->output_seq);
+
+		output_print(w, output);
+		w->output_seq = seq > w->output_seq ? seq : w->output_seq;
+	}
+	http_free(&reply);
+	return CLI_OK;
+}
+
+static int lines_show(struct waiting *w)
+{
+	if (w->cli->json || w->cli->quiet) {
+		return CLI_OK;
+	}
+	int status = logs_show(w);
+	return status == CLI_OK ? outputs_show(w) : status;
+}
+
+/* ---- how it ended ---- */
+
+static int status_of_reason(const json_t *task)
+{
+	static const char *const limits[] = {"fuel", "time", "memory", "stack", "output"};
+	const char *reason = api_text(task, "reason");
+	const char *error = api_text(task, "error");
+	uint64_t code = api_number(task, "exit_code", 0);
+
+	if (strcmp(api_state(task), "completed") == 0) {
+		return CLI_OK;
+	}
+	for (size_t i = 0; reason != NULL && i < sizeof(limits) / sizeof(limits[0]); i++) {
+		if (strcmp(limits[i], reason) == 0) {
+			return CLI_LIMIT;
+		}
+	}
+	if (reason != NULL && strcmp(reason, "exit") == 0 && code > 0 && code < 256) {
+		return (int)code;
+	}
+	bool limit = error != NULL && strncmp(error, "limit reached", 13) == 0;
+	return limit ? CLI_LIMIT : CLI_FAILED;
+}
+
+static void backtrace_print(const json_t *task)
+{
+	json_t *frame = NULL;
+	size_t i = 0;
+
+	json_array_foreach(json_object_get(task, "backtrace"), i, frame)
+	{
+		const char *name = api_text(frame, "name");
+		const char *func = api_text(frame, "func");
+
+		fprintf(stderr, "    at %s, offset 0x%llx\n",
+			name != NULL && name[0] != 0 ? text_clean(name)
+						     : text("function %s", func ? func : "?"),
+			(unsigned long long)api_number(frame, "offset", 0));
+	}
+}
+
+static void result_print(const struct waiting *w)
+{
+	const json_t *results = json_object_get(w->task, "results");
+
+	if (results == NULL || json_is_null(results)) {
+		return;
+	}
+	char *dumped = json_is_string(results)
+			       ? strdup(json_string_value(results))
+			       : json_dumps(results, JSON_COMPACT | JSON_ENCODE_ANY);
+	/* What was published last is the result, and is there already. */
+	bool seen = dumped != NULL && w->last_output != NULL && strcmp(dumped, w->last_output) == 0;
+	if (dumped != NULL && !seen) {
+		text_put(stdout, dumped);
+	}
+	free(dumped);
+}
+
+static const char *where_of(const json_t *task)
+{
+	const char *node = api_text(task, "proplet_id");
+
+	return node != NULL && node[0] != 0 ? text(" on node %s", text_clean(api_short(node))) : "";
+}
+
+static int ended(struct waiting *w)
+{
+	const char *state = api_state(w->task);
+	const char *error = api_text(w->task, "error");
+	const char *name = api_text(w->task, "name");
+	int status = status_of_reason(w->task);
+
+	if (w->cli->json) {
+		api_print(w->task);
+		return w->stopping ? CLI_INTERRUPTED : status;
+	}
+	result_print(w);
+	if (status == CLI_OK) {
+		return CLI_OK;
+	}
+	fflush(stdout);
+	note("%s %s%s%s%s", text_clean(name != NULL ? name : w->id), state, where_of(w->task),
+	     error != NULL && error[0] != 0 ? ": " : "", error != NULL ? text_clean(error) : "");
+	backtrace_print(w->task);
+	return w->stopping ? CLI_INTERRUPTED : status;
+}
+
+/* ---- waiting ---- */
+
+static int task_get(struct waiting *w)
+{
+	struct http_reply reply;
+	int status = http_json(&w->cli->http, "GET", text("/tasks/%s", w->id), NULL,
+			       text("task %s", api_short(w->id)), &reply);
+
+	if (status == CLI_OK) {
+		json_decref(w->task);
+		w->task = json_incref(reply.json);
+		http_free(&reply);
+	}
+	return status;
+}
+
+/* One long poll. A manager that knows none answers at once: then a pause takes its place. */
+static int poll_once(struct waiting *w)
+{
+	uint64_t now = now_ms();
+	uint64_t wait = w->watched ? POLL_TTY_MS : POLL_MS;
+	struct http_reply reply;
+
+	if (w->end_ms - now < wait) {
+		wait = w->end_ms - now;
+	}
+	int status =
+		http_send(&w->cli->http, "GET",
+			  text("/tasks/%s/results?wait_ms=%llu", w->id, (unsigned long long)wait),
+			  NULL, &reply);
+	if (status != CLI_OK) {
+		return status;
+	}
+	http_free(&reply);
+	status = task_get(w);
+	if (status == CLI_OK && !api_state_ended(api_state(w->task)) && now_ms() - now < wait / 4 &&
+	    wait >= 4) {
+		poll(NULL, 0, wait < 50 ? (int)wait : 50);
+	}
+	return status;
+}
+
+static int interrupted(struct waiting *w)
+{
+	struct http_reply reply;
+
+	http_interrupted = 0;
+	progress_clear(w);
+	if (!w->stop_on_interrupt || w->stopping) {
+		note("task %s goes on; see: propctl task wait %s", api_short(w->id),
+		     api_short(w->id));
+		return CLI_INTERRUPTED;
+	}
+	note("stopping task %s", api_short(w->id));
+	w->stopping = true;
+	w->end_ms = now_ms() + STOP_MS;
+	int status = http_send(&w->cli->http, "POST", text("/tasks/%s/stop", w->id), NULL, &reply);
+	http_free(&reply);
+	return status;
+}
+
+static int wait_loop(struct waiting *w)
+{
+	for (;;) {
+		int status = poll_once(w);
+
+		if (status == CLI_OK) {
+			status = lines_show(w);
+		}
+		if (status == CLI_INTERRUPTED || http_interrupted) {
+			status = interrupted(w);
+		}
+		if (status != CLI_OK) {
+			return status;
+		}
+		if (api_state_ended(api_state(w->task))) {
+			progress_clear(w);
+			return ended(w);
+		}
+		if (now_ms() >= w->end_ms) {
+			progress_clear(w);
+			return fail(w->stopping ? CLI_INTERRUPTED : CLI_LIMIT,
+				    "task %s is still %s; see: propctl task wait %s",
+				    api_short(w->id), api_state(w->task), api_short(w->id));
+		}
+		progress_show(w);
+	}
+}
+
+int wait_task(struct cli *cli, const char *id, bool stop_on_interrupt)
+{
+	uint64_t wait = args_number(&cli->args, CLI_OPT_WAIT, UINT64_MAX);
+	struct waiting w = {
+		.cli = cli,
+		.id = id,
+		.begin_ms = now_ms(),
+		.stop_on_interrupt = stop_on_interrupt,
+		.watched = isatty(STDERR_FILENO) && !cli->json && !cli->quiet,
+	};
+
+	w.end_ms = wait > UINT64_MAX - w.begin_ms ? UINT64_MAX : w.begin_ms + wait;
+	int status = wait_loop(&w);
+	json_decref(w.task);
+	free(w.last_output);
+	return status;
+}
+
+/* ---- run ---- */
+
+/* "build/add.wasm" -> "add" */
+static const char *name_of(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	const char *base = slash != NULL ? slash + 1 : path;
+	const char *dot = strrchr(base, '.');
+
+	if (strcmp(path, "-") == 0) {
+		return "stdin";
+	}
+	return dot != NULL && dot > base ? text("%.*s", (int)(dot - base), base) : base;
+}
+
+/* Creates the task and starts it in one request; in a second one where the manager knows no such
+ * thing. */
+static int create_and_start(struct cli *cli, json_t *body, const char **id)
+{
+	struct http_reply reply;
+
+	json_object_set_new(body, "start", json_true());
+	int status = http_json(&cli->http, "POST", "/tasks", body, "create the task", &reply);
+	if (status != CLI_OK) {
+		return status;
+	}
+	const char *given = api_text(reply.json, "id");
+	bool started = strcmp(api_state(reply.json), "pending") != 0 ||
+		       api_get(reply.json, "placement") != NULL ||
+		       api_get(reply.json, "started") != NULL;
+	*id = given != NULL ? text("%s", given) : NULL;
+	http_free(&reply);
+	if (*id == NULL) {
+		return fail(CLI_PROTOCOL, "the answer of %s has no task id", cli->http.base);
+	}
+	if (started) {
+		return CLI_OK;
+	}
+	status = http_json(&cli->http, "POST", text("/tasks/%s/start", *id), NULL, "start the task",
+			   &reply);
+	if (status == CLI_OK) {
+		http_free(&reply);
+	}
+	return status;
+}
+
+int run_command(struct cli *cli)
+{
+	const char *path = cli->args.args[0];
+	const char *id = NULL;
+	struct module_file file;
+	json_t *body = NULL;
+	bool stored = false;
+	int status = module_read(&file, path);
+
+	if (status != CLI_OK) {
+		return status;
+	}
+	status = task_body(cli, args_text(&cli->args, CLI_OPT_NAME, name_of(path)),
+			   cli->args.args + 1, cli->args.count - 1, &body);
+	if (status == CLI_OK) {
+		status = module_offer(&cli->http, &file, &stored);
+		if (status == CLI_OK) {
+			module_attach(body, &file, stored);
+			status = create_and_start(cli, json_incref(body), &id);
+		}
+		json_decref(body);
+	}
+	module_free(&file);
+	if (status != CLI_OK) {
+		return status;
+	}
+	if (args_has(&cli->args, CLI_OPT_DETACH) || args_has(&cli->args, CLI_OPT_LATENT)) {
+		printf("%s\n", id);
+		return CLI_OK;
+	}
+	return wait_task(cli, id, true);
+}
+
+int task_wait(struct cli *cli)
+{
+	const char *id = NULL;
+	int status = api_find(&cli->http, "task", cli->args.args[0], &id);
+
+	return status == CLI_OK ? wait_task(cli, id, false) : status;
+}
+
+/* ---- invoke ---- */
+
+int invoke_command(struct cli *cli)
+{
+	const char *id = NULL;
+	struct http_reply reply;
+	json_t *all = NULL;
+	json_t *body = json_object();
+	int status = task_body(cli, "invoke", cli->args.args + 1, cli->args.count - 1, &all);
+
+	if (status == CLI_OK) {
+		json_t *inputs = json_object_get(all, "inputs");
+		json_t *env = json_object_get(all, "env");
+
+		json_object_set_new(body, "inputs", inputs ? json_incref(inputs) : json_array());
+		if (env != NULL) {
+			json_object_set(body, "env", env);
+		}
+		if (args_has(&cli->args, CLI_OPT_WAIT)) {
+			json_object_set_new(
+				body, "timeout_ms",
+				json_integer((json_int_t)args_number(&cli->args, CLI_OPT_WAIT, 0)));
+		}
+		json_decref(all);
+		status = api_find(&cli->http, "task", cli->args.args[0], &id);
+	}
+	if (status != CLI_OK) {
+		json_decref(body);
+		return status;
+	}
+	status = http_json(&cli->http, "POST", text("/tasks/%s/invoke", id), body,
+			   text("invoke %s", text_clean(cli->args.args[0])), &reply);
+	if (status != CLI_OK) {
+		return status;
+	}
+	const char *results = api_text(reply.json, "results");
+	if (cli->json) {
+		api_print(reply.json);
+	} else if (results != NULL) {
+		text_put(stdout, results);
+	}
+	http_free(&reply);
+	return CLI_OK;
+}
