@@ -1,0 +1,290 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* libc: the table, and what is neither text nor printing: numbers, the heap, time, the end. */
+#include "base/base.h"
+#include "rotor/import/impl.h"
+
+#define FN(name) enum rotor_host libc_##name(struct rotor_call *call)
+
+#define LIBC(name, type, fn)       {"env", name, type, libc_##fn},
+#define LIBC_ALIAS(name, type, fn) {"env", name, type, libc_##fn},
+
+const struct rotor_host_func rotor_libc[] = {
+#include "rotor/import/libc_list.h"
+	{NULL, NULL, NULL, NULL},
+};
+
+/* ---- the heap ---- */
+
+/* The answer of an allocator's function. */
+static enum rotor_host heap_answer(struct rotor_call *call, const char *wrong, uint32_t at)
+{
+	if (wrong != NULL) {
+		return import_trap(call, wrong);
+	}
+	rotor_result_u32(call, at);
+	return ROTOR_HOST_DONE;
+}
+
+FN(malloc)
+{
+	uint32_t at;
+	const char *wrong = heap_alloc(call->instance, rotor_arg_u32(call, 0), &at);
+
+	return heap_answer(call, wrong, at);
+}
+
+FN(calloc)
+{
+	uint64_t bytes = (uint64_t)rotor_arg_u32(call, 0) * rotor_arg_u32(call, 1);
+	uint32_t at;
+	const char *wrong;
+
+	if (bytes > UINT32_MAX / 2) {
+		return heap_answer(call, NULL, 0);
+	}
+	wrong = heap_alloc(call->instance, (uint32_t)bytes, &at);
+	if (wrong == NULL && at != 0) {
+		memset(rotor_memory_at(call->instance, at, (uint32_t)bytes), 0, (size_t)bytes);
+	}
+	return heap_answer(call, wrong, at);
+}
+
+FN(realloc)
+{
+	uint32_t at;
+	const char *wrong =
+		heap_realloc(call->instance, rotor_arg_u32(call, 0), rotor_arg_u32(call, 1), &at);
+
+	return heap_answer(call, wrong, at);
+}
+
+FN(free)
+{
+	const char *wrong = heap_free(call->instance, rotor_arg_u32(call, 0));
+
+	return wrong != NULL ? import_trap(call, wrong) : ROTOR_HOST_DONE;
+}
+
+FN(strdup)
+{
+	uint32_t bytes, at;
+	const char *s = rotor_memory_str(call->instance, rotor_arg_u32(call, 0), &bytes), *wrong;
+
+	if (s == NULL || bytes == UINT32_MAX) {
+		return import_trap_pointer(call, rotor_arg_u32(call, 0));
+	}
+	wrong = heap_alloc(call->instance, bytes + 1, &at);
+	if (wrong == NULL && at != 0) {
+		memmove(rotor_memory_at(call->instance, at, bytes + 1), s, bytes + 1);
+	}
+	return heap_answer(call, wrong, at);
+}
+
+/* ---- numbers ---- */
+
+/* What a number in text is made of. */
+struct number {
+	uint64_t magnitude;
+	bool negative, overflow;
+	uint32_t bytes; /* read; 0: there was no number */
+};
+
+static unsigned digit_of(uint8_t c)
+{
+	if (c >= '0' && c <= '9') {
+		return c - (unsigned)'0';
+	}
+	c |= 0x20;
+	return c >= 'a' && c <= 'z' ? c - (unsigned)'a' + 10 : 99;
+}
+
+static bool is_space(uint8_t c)
+{
+	return c == ' ' || (c >= '\t' && c <= '\r');
+}
+
+/* Reads the digits of a base from s[i] on into n. */
+static void read_digits(struct number *n, const uint8_t *s, uint32_t i, uint32_t bytes,
+			unsigned base)
+{
+	for (; i < bytes && digit_of(s[i]) < base; i++) {
+		uint64_t old = n->magnitude;
+
+		n->magnitude = old * base + digit_of(s[i]);
+		n->overflow |= old > (UINT64_MAX - digit_of(s[i])) / base;
+		n->bytes = i + 1;
+	}
+}
+
+/* Does 0x and a hexadecimal digit stand at s[i]? */
+static bool is_hex(const uint8_t *s, uint32_t i, uint32_t bytes)
+{
+	return bytes - i > 2 && s[i] == '0' && (s[i + 1] | 0x20) == 'x' && digit_of(s[i + 2]) < 16;
+}
+
+/* C11 7.22.1.4 */
+static struct number read_number(const uint8_t *s, uint32_t bytes, unsigned base)
+{
+	struct number n = {0};
+	uint32_t i = 0;
+
+	while (i < bytes && is_space(s[i])) {
+		i++;
+	}
+	if (i < bytes && (s[i] == '-' || s[i] == '+')) {
+		n.negative = s[i++] == '-';
+	}
+	if ((base == 0 || base == 16) && is_hex(s, i, bytes)) {
+		i += 2;
+		base = 16;
+	}
+	if (base == 0) {
+		base = i < bytes && s[i] == '0' ? 8 : 10;
+	}
+	if (base >= 2 && base <= 36) {
+		read_digits(&n, s, i, bytes, base);
+	}
+	return n;
+}
+
+/* Reads argument 0 in the base of argument 2 and stores where it ended at argument 1. false: the
+ * trap is set. */
+static bool number_args(struct rotor_call *call, struct number *n)
+{
+	uint32_t at = rotor_arg_u32(call, 0), end_at = rotor_arg_u32(call, 1), bytes;
+	const char *s = rotor_memory_str(call->instance, at, &bytes);
+	uint8_t *end;
+
+	if (s == NULL) {
+		(void)import_trap_pointer(call, at);
+		return false;
+	}
+	*n = read_number((const uint8_t *)s, bytes, rotor_arg_u32(call, 2));
+	if (end_at == 0) {
+		return true;
+	}
+	end = rotor_memory_at(call->instance, end_at, 4);
+	if (end == NULL) {
+		(void)import_trap_pointer(call, end_at);
+		return false;
+	}
+	base_store_u32(end, at + n->bytes);
+	return true;
+}
+
+/* The number as a signed one whose smallest is -limit. */
+static int64_t as_signed(const struct number *n, uint64_t limit)
+{
+	if (n->negative) {
+		return n->overflow || n->magnitude > limit ? (int64_t)(0 - limit)
+							   : (int64_t)(0 - n->magnitude);
+	}
+	return n->overflow || n->magnitude >= limit ? (int64_t)(limit - 1) : (int64_t)n->magnitude;
+}
+
+static uint64_t as_unsigned(const struct number *n, uint64_t max)
+{
+	if (n->overflow || n->magnitude > max) {
+		return max;
+	}
+	return (n->negative ? 0 - n->magnitude : n->magnitude) & max;
+}
+
+FN(strtol)
+{
+	struct number n;
+
+	CHECK(number_args(call, &n), ROTOR_HOST_TRAP);
+	rotor_result_u32(call, (uint32_t)as_signed(&n, (uint64_t)1 << 31));
+	return ROTOR_HOST_DONE;
+}
+
+FN(strtoul)
+{
+	struct number n;
+
+	CHECK(number_args(call, &n), ROTOR_HOST_TRAP);
+	rotor_result_u32(call, (uint32_t)as_unsigned(&n, UINT32_MAX));
+	return ROTOR_HOST_DONE;
+}
+
+FN(strtoll)
+{
+	struct number n;
+
+	CHECK(number_args(call, &n), ROTOR_HOST_TRAP);
+	rotor_result_u64(call, (uint64_t)as_signed(&n, (uint64_t)1 << 63));
+	return ROTOR_HOST_DONE;
+}
+
+FN(strtoull)
+{
+	struct number n;
+
+	CHECK(number_args(call, &n), ROTOR_HOST_TRAP);
+	rotor_result_u64(call, as_unsigned(&n, UINT64_MAX));
+	return ROTOR_HOST_DONE;
+}
+
+FN(atoi)
+{
+	uint32_t bytes;
+	const char *s = rotor_memory_str(call->instance, rotor_arg_u32(call, 0), &bytes);
+	struct number n;
+
+	if (s == NULL) {
+		return import_trap_pointer(call, rotor_arg_u32(call, 0));
+	}
+	n = read_number((const uint8_t *)s, bytes, 10);
+	rotor_result_u32(call, (uint32_t)as_signed(&n, (uint64_t)1 << 31));
+	return ROTOR_HOST_DONE;
+}
+
+/* ---- time ---- */
+
+FN(clock)
+{
+	rotor_result_u64(call, import_clock_ns(call, ROTOR_CLOCK_MONOTONIC));
+	return ROTOR_HOST_DONE;
+}
+
+/* A struct timespec of 64-bit seconds and 32-bit nanoseconds. */
+FN(clock_gettime)
+{
+	enum rotor_clock clock =
+		rotor_arg_u32(call, 0) == 0 ? ROTOR_CLOCK_REAL : ROTOR_CLOCK_MONOTONIC;
+	uint64_t ns = import_clock_ns(call, clock);
+	uint8_t *to = rotor_memory_at(call->instance, rotor_arg_u32(call, 1), 16);
+
+	if (to == NULL) {
+		return import_trap_pointer(call, rotor_arg_u32(call, 1));
+	}
+	base_store_u64(to, ns / 1000000000);
+	base_store_u32(to + 8, (uint32_t)(ns % 1000000000));
+	base_store_u32(to + 12, 0);
+	rotor_result_u32(call, 0);
+	return ROTOR_HOST_DONE;
+}
+
+/* ---- the end ---- */
+
+FN(exit)
+{
+	rotor_set_exit(call->instance, (int32_t)rotor_arg_u32(call, 0));
+	return ROTOR_HOST_TRAP;
+}
+
+FN(abort)
+{
+	return import_trap(call, "the program gave up");
+}
+
+FN(cxa_begin_catch)
+{
+	return ROTOR_HOST_DONE;
+}
+
+FN(cxa_throw)
+{
+	return import_trap(call, "a C++ exception that nothing catches");
+}
