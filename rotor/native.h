@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The contract between generated native code and the engine: the context it is handed, the requests it makes, the image
+ * it comes in. Version ROTOR_NATIVE_ABI; docs/native-image.md has it byte by byte.
+ *
+ * Rules: 1. Native code touches only its context, its stack, linear memory within the bounds it checks, globals, tables.
+ *        2. Everything else is a request: it fills the fields below and calls leave, which switches to the engine's
+ *           stack; the engine answers and enters again, or never does (trap, stop).
+ *        3. The fields' order is the ABI; rotorc/gen.c lists the same order.
+ */
+#ifndef ROTOR_NATIVE_H
+#define ROTOR_NATIVE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define ROTOR_NATIVE_ABI 1u
+
+/* A table as native code sees it. */
+struct rotor_native_table {
+	uint32_t *elems; /* references */
+	uint32_t count;
+};
+
+/* A function as native code sees it, for indirect calls: a row of the image. */
+struct rotor_native_func {
+	uint32_t text; /* offset in the text; 0 bit set for Thumb code. UINT32_MAX: imported */
+	uint32_t type; /* index of the first type of the module that is equal to the function's */
+};
+
+struct rotor_native_ctx {
+	/* Pointers, read by native code. */
+	void (*leave)(struct rotor_native_ctx *ctx); /* hands a request to the engine */
+	uint8_t *memory;                             /* linear memory 0 */
+	size_t memory_bytes;
+	uint32_t *globals;                 /* cells of the module's own globals, in order */
+	uint32_t *const *imported_globals; /* one pointer to cells for each imported global */
+	const struct rotor_native_table *tables;
+	const struct rotor_native_func *funcs; /* one for each function, imported ones first */
+	const uint8_t *text;
+	const void *const *helpers;
+	uintptr_t stack_limit; /* a frame that reaches below is a trap */
+	uint32_t *cells;       /* arguments and results of a request */
+	/* 32-bit fields, read and written by native code. */
+	int32_t fuel;     /* left of the slice; below 0: ask for more */
+	uint32_t request; /* enum rotor_native_request */
+	uint32_t operand; /* of the request */
+	uint32_t offset;  /* byte offset in the module of the instruction that asks */
+	uint32_t self;    /* references with these high bits are the instance's own functions */
+	/* The rest is the engine's. */
+	uintptr_t native_sp, engine_sp, native_fp;
+};
+
+/* Requests. The trap reasons (enum rotor_trap) stand for themselves; others begin here. */
+enum rotor_native_request {
+	ROTOR_NATIVE_DONE = 100, /* the called function returned */
+	ROTOR_NATIVE_FUEL,       /* fuel is below 0 */
+	ROTOR_NATIVE_CALL, /* call imported function operand; cells: arguments, then results */
+	ROTOR_NATIVE_CALL_REF, /* call reference operand, not our own, as type operand2 */
+	ROTOR_NATIVE_MEMORY_GROW, /* cells[0]: pages, then the answer */
+	ROTOR_NATIVE_MEMORY_SIZE, /* cells[0]: the answer */
+	ROTOR_NATIVE_MEMORY_FILL, /* cells[0..2] as on the stack */
+	ROTOR_NATIVE_MEMORY_COPY,
+	ROTOR_NATIVE_MEMORY_INIT, /* operand: segment */
+	ROTOR_NATIVE_DATA_DROP,   /* operand: segment */
+	ROTOR_NATIVE_TABLE_GET, /* operand: table; cells as on the stack; the answer in cells[0] */
+	ROTOR_NATIVE_TABLE_SET,
+	ROTOR_NATIVE_TABLE_SIZE,
+	ROTOR_NATIVE_TABLE_GROW,
+	ROTOR_NATIVE_TABLE_FILL,
+	ROTOR_NATIVE_TABLE_COPY, /* operand: destination << 16 | source */
+	ROTOR_NATIVE_TABLE_INIT, /* operand: table << 16 | segment */
+	ROTOR_NATIVE_ELEM_DROP,
+	ROTOR_NATIVE_REF_FUNC, /* operand: function; cells[0]: the reference */
+};
+
+#endif

@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Runs LLVM's optimiser and code generator for a target.
+ *
+ * Rules: 1. The object must be position-independent: the linker beside this file refuses the rest.
+ *        2. Xtensa's objects come right only from assembly text, so there the text goes through LLVM's assembler.
+ */
+#include "rotorc/emit.h"
+
+#include <llvm-c/Analysis.h>
+#include <llvm-c/Target.h>
+#include <llvm-c/TargetMachine.h>
+#include <llvm-c/Transforms/PassBuilder.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static int complain(char *why, size_t cap, const char *what, char *message)
+{
+	snprintf(why, cap, "%s: %s", what, message != NULL ? message : "no reason given");
+	LLVMDisposeMessage(message);
+	return -1;
+}
+
+static void initialise(void)
+{
+	static bool done;
+
+	if (done) {
+		return;
+	}
+	done = true;
+	LLVMInitializeAllTargetInfos();
+	LLVMInitializeAllTargets();
+	LLVMInitializeAllTargetMCs();
+	LLVMInitializeAllAsmPrinters();
+	LLVMInitializeAllAsmParsers();
+}
+
+static LLVMTargetMachineRef make_machine(const struct rotorc_target *t,
+					 const struct emit_options *o, char *why, size_t cap)
+{
+	LLVMTargetRef target;
+	char *message = NULL;
+	static const LLVMCodeGenOptLevel levels[] = {LLVMCodeGenLevelNone, LLVMCodeGenLevelLess,
+						     LLVMCodeGenLevelDefault,
+						     LLVMCodeGenLevelAggressive};
+
+	if (LLVMGetTargetFromTriple(t->triple, &target, &message) != 0) {
+		complain(why, cap, "this LLVM lacks the target", message);
+		return NULL;
+	}
+	return LLVMCreateTargetMachine(target, t->triple, o->cpu != NULL ? o->cpu : t->cpu,
+				       o->features != NULL ? o->features : t->features,
+				       levels[o->level],
+				       t->by_assembly ? LLVMRelocStatic : LLVMRelocPIC,
+				       t->tiny_code ? LLVMCodeModelTiny : LLVMCodeModelSmall);
+}
+
+static int optimise(LLVMModuleRef mod, LLVMTargetMachineRef machine, int level, char *why,
+		    size_t cap)
+{
+	LLVMPassBuilderOptionsRef options = LLVMCreatePassBuilderOptions();
+	static const char *const passes[] = {"default<O0>", "default<O1>", "default<O2>",
+					     "default<O3>"};
+	LLVMErrorRef err = LLVMRunPasses(mod, passes[level], machine, options);
+
+	LLVMDisposePassBuilderOptions(options);
+	if (err != NULL) {
+		char *message = LLVMGetErrorMessage(err);
+
+		snprintf(why, cap, "optimising: %s", message);
+		LLVMDisposeErrorMessage(message);
+		return -1;
+	}
+	return 0;
+}
+
+static int emit(LLVMModuleRef mod, LLVMTargetMachineRef machine, LLVMCodeGenFileType kind,
+		uint8_t **out, size_t *size, char *why, size_t cap)
+{
+	LLVMMemoryBufferRef buffer;
+	char *message = NULL;
+
+	if (LLVMTargetMachineEmitToMemoryBuffer(machine, mod, kind, &message, &buffer) != 0) {
+		return complain(why, cap, "generating code", message);
+	}
+	*size = LLVMGetBufferSize(buffer);
+	*out = malloc(*size + 1);
+	memcpy(*out, LLVMGetBufferStart(buffer), *size);
+	(*out)[*size] = 0;
+	LLVMDisposeMemoryBuffer(buffer);
+	return 0;
+}
+
+/* LLVM tells a frame's size as a warning, since every function asks to be warned from 0 bytes on. */
+static void take_frame_size(LLVMDiagnosticInfoRef info, void *context)
+{
+	uint32_t *max = context;
+	char *text = LLVMGetDiagInfoDescription(info);
+	const char *size = strstr(text, "stack frame size (");
+
+	if (size != NULL) {
+		unsigned long v = strtoul(strchr(size, '(') + 1, NULL, 10);
+
+		*max = v > *max ? (uint32_t)v : *max;
+	} else {
+		fprintf(stderr, "rotorc: LLVM: %s\n", text);
+	}
+	LLVMDisposeMessage(text);
+}
+
+/* Unwind information, which the assembler does not take back, is not needed: lines that begin with .cfi go. */
+static size_t drop_unwind_lines(char *text)
+{
+	char *to = text;
+
+	for (char *line = text; *line != 0;) {
+		char *next = strchr(line, '\n');
+		size_t length = next != NULL ? (size_t)(next + 1 - line) : strlen(line);
+
+		if (strncmp(line + strspn(line, " \t"), ".cfi", 4) != 0) {
+			memmove(to, line, length);
+			to += length;
+		}
+		line += length;
+	}
+	*to = 0;
+	return (size_t)(to - text);
+}
+
+/* Assembly text, through LLVM's assembler, as a module that is nothing but that text. */
+static int emit_by_assembly(struct rotorc_code *code, const struct rotorc_target *t,
+			    LLVMTargetMachineRef machine, uint8_t **object, size_t *size, char *why,
+			    size_t cap)
+{
+	uint8_t *text;
+	size_t length;
+	int err;
+
+	if (emit(code->mod, machine, LLVMAssemblyFile, &text, &length, why, cap) != 0) {
+		return -1;
+	}
+	length = drop_unwind_lines((char *)text);
+	LLVMModuleRef mod = LLVMModuleCreateWithNameInContext("assembly", code->lc);
+
+	LLVMSetTarget(mod, t->triple);
+	LLVMSetModuleInlineAsm2(mod, (const char *)text, length);
+	free(text);
+	err = emit(mod, machine, LLVMObjectFile, object, size, why, cap);
+	LLVMDisposeModule(mod);
+	return err;
+}
+
+int emit_object(struct rotorc_code *code, const struct rotorc_target *t,
+		const struct emit_options *options, uint8_t **object, size_t *size,
+		uint32_t *frame_bytes_max, char *why, size_t cap)
+{
+	LLVMTargetMachineRef machine;
+	LLVMTargetDataRef layout;
+	char *message = NULL;
+	int err;
+
+	initialise();
+	*frame_bytes_max = 0;
+	LLVMContextSetDiagnosticHandler(code->lc, take_frame_size, frame_bytes_max);
+	machine = make_machine(t, options, why, cap);
+	if (machine == NULL) {
+		return -1;
+	}
+	layout = LLVMCreateTargetDataLayout(machine);
+	LLVMSetModuleDataLayout(code->mod, layout);
+	LLVMDisposeTargetData(layout);
+	LLVMSetTarget(code->mod, t->triple);
+	if (LLVMVerifyModule(code->mod, LLVMReturnStatusAction, &message) != 0) {
+		LLVMDisposeTargetMachine(machine);
+		return complain(why, cap, "the compiler made a wrong module", message);
+	}
+	LLVMDisposeMessage(message);
+	err = optimise(code->mod, machine, options->level, why, cap);
+	if (err == 0 && t->by_assembly) {
+		err = emit_by_assembly(code, t, machine, object, size, why, cap);
+	} else if (err == 0) {
+		err = emit(code->mod, machine, LLVMObjectFile, object, size, why, cap);
+	}
+	LLVMDisposeTargetMachine(machine);
+	return err;
+}

@@ -1,0 +1,455 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Memory, globals, calls, and the instructions that the engine carries out.
+ *
+ * Rules: 1. An access is made only after one comparison has shown that it lies inside the memory.
+ *        2. What may differ after other code ran (fuel, memory) is written back before and read again after.
+ * Spec:  Wasm 2.0 4.4.7, 4.4.8
+ */
+#include "rotorc/gen.h"
+
+#include "base/base.h"
+#include "rotor/native.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+/* ---- memory ------------------------------------------------------------------------------------------- */
+
+/* The host address of a checked access of bytes at address + offset. */
+static LLVMValueRef checked(struct gen *g, LLVMValueRef address, uint32_t offset, unsigned bytes)
+{
+	LLVMValueRef size = LLVMBuildLoad2(g->b, g->size, g->mem_bytes, ""), limit, at, outside;
+	uint64_t reach = (uint64_t)offset + bytes;
+
+	if (g->t->pointer_bits == 64) {
+		/* In 64 bits nothing wraps; signed, since the limit is below 0 when the memory is too small. */
+		at = LLVMBuildZExt(g->b, address, g->i64, "");
+		limit = LLVMBuildSub(g->b, size, gen_i64(g, reach), "");
+		outside = LLVMBuildICmp(g->b, LLVMIntSGT, at, limit, "");
+	} else if (reach > UINT32_MAX) {
+		gen_trap_if(g, LLVMConstInt(g->i1, 1, 0), ROTOR_TRAP_MEMORY);
+		return LLVMBuildLoad2(g->b, g->ptr, g->mem, "");
+	} else {
+		at = address;
+		limit = LLVMBuildSub(g->b, size, gen_i32(g, (uint32_t)reach), "");
+		outside = LLVMBuildICmp(g->b, LLVMIntUGT, at, limit, "");
+		if (reach > g->m->memory_sure) {
+			LLVMValueRef small = LLVMBuildICmp(g->b, LLVMIntULT, size,
+							   gen_i32(g, (uint32_t)reach), "");
+
+			outside = LLVMBuildOr(g->b, outside, small, "");
+		}
+	}
+	gen_trap_if(g, outside, ROTOR_TRAP_MEMORY);
+	LLVMValueRef base = LLVMBuildLoad2(g->b, g->ptr, g->mem, "");
+	LLVMValueRef sum = LLVMBuildAdd(g->b, at, LLVMConstInt(g->size, offset, 0), "");
+
+	return LLVMBuildGEP2(g->b, g->i8, base, &sum, 1, "");
+}
+
+struct access {
+	uint8_t type;  /* of the value */
+	uint8_t bytes; /* in memory */
+	bool is_signed;
+};
+
+static const struct access loads[] = {
+	{ROTOR_I32, 4, 0}, {ROTOR_I64, 8, 0}, {ROTOR_F32, 4, 0}, {ROTOR_F64, 8, 0},
+	{ROTOR_I32, 1, 1}, {ROTOR_I32, 1, 0}, {ROTOR_I32, 2, 1}, {ROTOR_I32, 2, 0},
+	{ROTOR_I64, 1, 1}, {ROTOR_I64, 1, 0}, {ROTOR_I64, 2, 1}, {ROTOR_I64, 2, 0},
+	{ROTOR_I64, 4, 1}, {ROTOR_I64, 4, 0},
+};
+
+static const struct access stores[] = {
+	{ROTOR_I32, 4, 0}, {ROTOR_I64, 8, 0}, {ROTOR_F32, 4, 0},
+	{ROTOR_F64, 8, 0}, {ROTOR_I32, 1, 0}, {ROTOR_I32, 2, 0},
+	{ROTOR_I64, 1, 0}, {ROTOR_I64, 2, 0}, {ROTOR_I64, 4, 0},
+};
+
+static LLVMTypeRef int_of(const struct gen *g, unsigned bytes)
+{
+	return bytes == 1 ? g->i8 : bytes == 2 ? g->i16 : bytes == 4 ? g->i32 : g->i64;
+}
+
+void gen_load(struct gen *g, const struct rc_insn *in)
+{
+	struct access a = loads[in->op - 0x28];
+	LLVMTypeRef whole = gen_type(g, a.type);
+	bool narrow = (a.type == ROTOR_I32 && a.bytes < 4) || (a.type == ROTOR_I64 && a.bytes < 8);
+	LLVMTypeRef t = narrow ? int_of(g, a.bytes) : whole;
+	LLVMValueRef at = checked(g, gen_pop(g), in->b, a.bytes), v;
+
+	v = gen_tag(g, LLVMBuildLoad2(g->b, t, at, ""), true);
+	LLVMSetAlignment(v, 1);
+	/* A trap must not be forgotten because nobody reads the value: the check stands on its own. */
+	if (narrow) {
+		v = a.is_signed ? LLVMBuildSExt(g->b, v, whole, "")
+				: LLVMBuildZExt(g->b, v, whole, "");
+	}
+	gen_push(g, a.type, v);
+}
+
+void gen_store(struct gen *g, const struct rc_insn *in)
+{
+	struct access a = stores[in->op - 0x36];
+	LLVMValueRef v = gen_pop(g), at = checked(g, gen_pop(g), in->b, a.bytes);
+	bool narrow = (a.type == ROTOR_I32 && a.bytes < 4) || (a.type == ROTOR_I64 && a.bytes < 8);
+
+	if (narrow) {
+		v = LLVMBuildTrunc(g->b, v, int_of(g, a.bytes), "");
+	}
+	LLVMSetAlignment(gen_tag(g, LLVMBuildStore(g->b, v, at), true), 1);
+}
+
+/* ---- cells -------------------------------------------------------------------------------------------- */
+
+static LLVMValueRef cell_at(struct gen *g, LLVMValueRef cells, uint32_t cell)
+{
+	LLVMValueRef idx = gen_i32(g, cell);
+
+	return LLVMBuildGEP2(g->b, g->i32, cells, &idx, 1, "");
+}
+
+static unsigned cells_of(uint8_t type)
+{
+	return type == ROTOR_I64 || type == ROTOR_F64 ? 2 : 1;
+}
+
+void gen_store_cell(struct gen *g, LLVMValueRef cells, uint32_t cell, uint8_t type, LLVMValueRef v)
+{
+	LLVMSetAlignment(gen_tag(g, LLVMBuildStore(g->b, v, cell_at(g, cells, cell)), false), 4);
+}
+
+LLVMValueRef gen_load_cell(struct gen *g, LLVMValueRef cells, uint32_t cell, uint8_t type)
+{
+	LLVMValueRef v = LLVMBuildLoad2(g->b, gen_type(g, type), cell_at(g, cells, cell), "");
+
+	LLVMSetAlignment(v, 4);
+	return gen_tag(g, v, false);
+}
+
+void gen_global(struct gen *g, const struct rc_insn *in)
+{
+	const struct rc_global *global = &g->m->globals[in->a];
+	LLVMValueRef cells =
+		gen_load_field(g, global->imported ? GEN_IMPORTED_GLOBALS : GEN_GLOBALS);
+	uint32_t cell = global->slot;
+
+	if (global->imported) {
+		LLVMValueRef idx = gen_i32(g, global->slot),
+			     at = LLVMBuildGEP2(g->b, g->ptr, cells, &idx, 1, "");
+
+		cells = LLVMBuildLoad2(g->b, g->ptr, at, "");
+		LLVMSetMetadata(cells, g->invariant_kind, g->invariant);
+		cell = 0;
+	}
+	if (in->op == 0x23) {
+		gen_push(g, global->type, gen_load_cell(g, cells, cell, global->type));
+	} else {
+		gen_store_cell(g, cells, cell, global->type, gen_pop(g));
+	}
+}
+
+/* ---- requests ----------------------------------------------------------------------------------------- */
+
+/* Hands the request to the engine; it comes back here unless the program ends. */
+static void leave(struct gen *g, uint32_t request, LLVMValueRef operand)
+{
+	LLVMTypeRef type = LLVMFunctionType(g->none, &g->ptr, 1, 0);
+
+	gen_before_call(g);
+	gen_store_field(g, GEN_REQUEST, gen_i32(g, request));
+	gen_store_field(g, GEN_OPERAND, operand);
+	gen_store_field(g, GEN_OFFSET, gen_i32(g, g->offset));
+	gen_at_offset(g, true);
+	LLVMBuildCall2(g->b, type, gen_load_field(g, GEN_LEAVE), &g->ctx, 1, "");
+	gen_at_offset(g, false);
+}
+
+LLVMValueRef gen_scratch(struct gen *g, uint32_t cells)
+{
+	if (g->scratch == NULL || g->scratch_cells < cells) {
+		g->scratch = gen_alloca(g, LLVMArrayType2(g->i32, cells), "cells");
+		g->scratch_cells = cells;
+	}
+	return g->scratch;
+}
+
+void gen_request(struct gen *g, uint32_t request, uint32_t operand, unsigned count, uint8_t result)
+{
+	LLVMValueRef cells = NULL;
+
+	if (count != 0 || result != 0) {
+		cells = gen_scratch(g, 4);
+		gen_store_field(g, GEN_CELLS_PTR, cells);
+	}
+	for (unsigned i = count; i-- > 0;) {
+		uint8_t type = g->stack[g->height - 1].type;
+
+		gen_store_cell(g, cells, i, type, gen_pop(g));
+	}
+	leave(g, request, gen_i32(g, operand));
+	gen_after_call(g);
+	if (result != 0) {
+		gen_push(g, result, gen_load_cell(g, cells, 0, result));
+	}
+}
+
+/* ---- calls -------------------------------------------------------------------------------------------- */
+
+static void take_args(struct gen *g, const struct rc_type *t, LLVMValueRef *args)
+{
+	args[0] = g->ctx;
+	for (uint32_t i = t->param_count; i-- > 0;) {
+		args[1 + i] = gen_pop(g);
+	}
+}
+
+static void push_results(struct gen *g, const struct rc_type *t, LLVMValueRef v)
+{
+	if (t->result_count == 1) {
+		gen_push(g, t->results[0], v);
+		return;
+	}
+	for (uint32_t i = 0; i < t->result_count; i++) {
+		gen_push(g, t->results[i], LLVMBuildExtractValue(g->b, v, i, ""));
+	}
+}
+
+/* A call of native code, direct or through a pointer. As a tail call it also returns. */
+static void call_native(struct gen *g, uint32_t type, LLVMValueRef callee, bool tail)
+{
+	const struct rc_type *t = &g->m->types[type];
+	LLVMValueRef *args = calloc(t->param_count + 1, sizeof(*args)), call;
+
+	take_args(g, t, args);
+	gen_before_call(g);
+	gen_at_offset(g, true);
+	call = LLVMBuildCall2(g->b, g->types[t->same], callee, args, t->param_count + 1, "");
+	gen_at_offset(g, false);
+	free(args);
+	if (g->fast_calls) {
+		LLVMSetInstructionCallConv(call, GEN_TAILCC);
+	}
+	if (tail) {
+		LLVMSetTailCallKind(call, LLVMTailCallKindMustTail);
+		if (t->result_count == 0) {
+			LLVMBuildRetVoid(g->b);
+		} else {
+			LLVMBuildRet(g->b, call);
+		}
+		g->dead = true;
+		return;
+	}
+	gen_after_call(g);
+	push_results(g, t, call);
+}
+
+/* A call that the engine carries out: imported functions and references of other instances. */
+static void call_engine(struct gen *g, uint32_t type, uint32_t request, LLVMValueRef operand)
+{
+	const struct rc_type *t = &g->m->types[type];
+	uint32_t in = 0, out = 0, cell;
+	LLVMValueRef cells;
+
+	for (uint32_t i = 0; i < t->param_count; i++) {
+		in += cells_of(t->params[i]);
+	}
+	for (uint32_t i = 0; i < t->result_count; i++) {
+		out += cells_of(t->results[i]);
+	}
+	cells = gen_scratch(g, BASE_MAX(BASE_MAX(in, out), 1));
+	cell = in;
+	for (uint32_t i = t->param_count; i-- > 0;) {
+		cell -= cells_of(t->params[i]);
+		gen_store_cell(g, cells, cell, t->params[i], gen_pop(g));
+	}
+	gen_store_field(g, GEN_CELLS_PTR, cells);
+	leave(g, request, operand);
+	gen_after_call(g);
+	cell = 0;
+	for (uint32_t i = 0; i < t->result_count; i++) {
+		gen_push(g, t->results[i], gen_load_cell(g, cells, cell, t->results[i]));
+		cell += cells_of(t->results[i]);
+	}
+}
+
+static void return_stack(struct gen *g, const struct rc_type *t)
+{
+	LLVMValueRef *values = calloc(t->result_count + 1, sizeof(*values));
+
+	for (uint32_t i = t->result_count; i-- > 0;) {
+		values[i] = gen_pop(g);
+	}
+	gen_return(g, values);
+	free(values);
+	g->dead = true;
+}
+
+/* Row idx of an array of structs in the context, field which. */
+static LLVMValueRef row_field(struct gen *g, LLVMTypeRef row, LLVMValueRef base, LLVMValueRef idx,
+			      unsigned which, LLVMTypeRef type)
+{
+	LLVMValueRef path[] = {idx, gen_i32(g, which)};
+
+	return gen_tag(g,
+		       LLVMBuildLoad2(g->b, type, LLVMBuildGEP2(g->b, row, base, path, 2, ""), ""),
+		       false);
+}
+
+/* The code of one of our own functions: base of the text plus the row's offset. */
+static LLVMValueRef code_of(struct gen *g, LLVMValueRef funcs, LLVMValueRef idx)
+{
+	LLVMValueRef offset = row_field(g, g->func_row, funcs, idx, 0, g->i32);
+	LLVMValueRef text = gen_load_field(g, GEN_TEXT);
+
+	if (g->t->pointer_bits == 64) {
+		offset = LLVMBuildZExt(g->b, offset, g->i64, "");
+	}
+	return LLVMBuildGEP2(g->b, g->i8, text, &offset, 1, "");
+}
+
+void gen_call(struct gen *g, uint32_t func, bool tail)
+{
+	const struct rc_func *f = &g->m->funcs[func];
+
+	if (!f->imported) {
+		/* Where a call cannot be relative, the table of functions tells the address. */
+		LLVMValueRef callee = g->t->by_assembly ? code_of(g, gen_load_field(g, GEN_FUNCS),
+								  gen_i32(g, func))
+							: g->funcs[func];
+
+		call_native(g, f->type, callee, tail);
+		return;
+	}
+	call_engine(g, f->type, ROTOR_NATIVE_CALL, gen_i32(g, func));
+	if (tail) {
+		return_stack(g, &g->m->types[f->type]);
+	}
+}
+
+/*
+ * in: type a, table b. A reference is ours when its high bits say so; then the type of the row decides.
+ * Others, imported functions too, go to the engine, which tests the type itself.
+ */
+void gen_call_indirect(struct gen *g, const struct rc_insn *in, bool tail)
+{
+	const struct rc_type *t = &g->m->types[in->a];
+	LLVMValueRef tables = gen_load_field(g, GEN_TABLES), table = gen_i32(g, in->b),
+		     idx = gen_pop(g);
+	LLVMValueRef count = row_field(g, g->table_row, tables, table, 1, g->i32);
+
+	gen_trap_if(g, LLVMBuildICmp(g->b, LLVMIntUGE, idx, count, ""), ROTOR_TRAP_ELEMENT);
+	LLVMValueRef elems = row_field(g, g->table_row, tables, table, 0, g->ptr);
+	LLVMValueRef wide = g->t->pointer_bits == 64 ? LLVMBuildZExt(g->b, idx, g->i64, "") : idx;
+	LLVMValueRef slot = LLVMBuildGEP2(g->b, g->i32, elems, &wide, 1, "");
+	LLVMValueRef ref = gen_tag(g, LLVMBuildLoad2(g->b, g->i32, slot, ""), false);
+
+	gen_trap_if(g, LLVMBuildICmp(g->b, LLVMIntEQ, ref, gen_i32(g, 0), ""), ROTOR_TRAP_NULL);
+
+	/* Below func_count the function is ours; the subtraction wraps for others. */
+	LLVMValueRef func = LLVMBuildSub(g->b, ref, gen_load_field(g, GEN_SELF), "");
+	LLVMValueRef first = gen_i32(g, g->m->imported_count);
+	LLVMValueRef own_idx = LLVMBuildSub(g->b, func, first, "");
+	LLVMValueRef ours = LLVMBuildICmp(g->b, LLVMIntULT, own_idx,
+					  gen_i32(g, g->m->func_count - g->m->imported_count), "");
+	LLVMBasicBlockRef native = gen_block(g, "native"), engine = gen_block(g, "engine"),
+			  join = gen_block(g, "join");
+	uint32_t base = g->height - t->param_count;
+	struct gen_value *saved = calloc(t->param_count + 1, sizeof(*saved));
+	LLVMValueRef *out = calloc(t->result_count + 1, sizeof(*out));
+
+	if (t->param_count != 0) {
+		memcpy(saved, g->stack + base, t->param_count * sizeof(*saved));
+	}
+	for (uint32_t i = 0; i < t->result_count; i++) {
+		out[i] = gen_alloca(g, gen_type(g, t->results[i]), "result");
+	}
+	LLVMBuildCondBr(g->b, ours, native, engine);
+
+	LLVMPositionBuilderAtEnd(g->b, native);
+	LLVMValueRef funcs = gen_load_field(g, GEN_FUNCS);
+	LLVMValueRef own = g->t->pointer_bits == 64 ? LLVMBuildZExt(g->b, func, g->i64, "") : func;
+	LLVMValueRef type = row_field(g, g->func_row, funcs, own, 1, g->i32);
+
+	gen_trap_if(g, LLVMBuildICmp(g->b, LLVMIntNE, type, gen_i32(g, t->same), ""),
+		    ROTOR_TRAP_SIGNATURE);
+	call_native(g, in->a, code_of(g, funcs, own), tail);
+	if (!tail) {
+		for (uint32_t i = t->result_count; i-- > 0;) {
+			LLVMBuildStore(g->b, gen_pop(g), out[i]);
+		}
+		LLVMBuildBr(g->b, join);
+	}
+
+	LLVMPositionBuilderAtEnd(g->b, engine);
+	g->dead = false;
+	g->height = base;
+	for (uint32_t i = 0; i < t->param_count; i++) {
+		gen_push(g, saved[i].type, saved[i].v);
+	}
+	gen_store_field(g, GEN_OPERAND2, gen_i32(g, in->a));
+	call_engine(g, in->a, ROTOR_NATIVE_CALL_REF, ref);
+	for (uint32_t i = t->result_count; i-- > 0;) {
+		LLVMBuildStore(g->b, gen_pop(g), out[i]);
+	}
+	LLVMBuildBr(g->b, join);
+
+	LLVMPositionBuilderAtEnd(g->b, join);
+	for (uint32_t i = 0; i < t->result_count; i++) {
+		gen_push(g, t->results[i],
+			 LLVMBuildLoad2(g->b, gen_type(g, t->results[i]), out[i], ""));
+	}
+	free(saved);
+	free(out);
+	if (tail) {
+		return_stack(g, t);
+	}
+}
+
+/* ---- thunks ------------------------------------------------------------------------------------------- */
+
+static void thunk(struct gen *g, uint32_t type)
+{
+	const struct rc_type *t = &g->m->types[type];
+	LLVMTypeRef params[] = {g->ptr, g->ptr, g->ptr};
+	char name[32];
+	uint32_t cell = 0;
+	LLVMValueRef *args = calloc(t->param_count + 1, sizeof(*args)), call;
+
+	snprintf(name, sizeof(name), "thunk.%u", type);
+	LLVMValueRef fn = LLVMAddFunction(g->mod, name, LLVMFunctionType(g->none, params, 3, 0));
+
+	gen_attributes(g, fn);
+	LLVMPositionBuilderAtEnd(g->b, LLVMAppendBasicBlockInContext(g->lc, fn, ""));
+	args[0] = LLVMGetParam(fn, 0);
+	for (uint32_t i = 0; i < t->param_count; i++) {
+		args[1 + i] = gen_load_cell(g, LLVMGetParam(fn, 2), cell, t->params[i]);
+		cell += cells_of(t->params[i]);
+	}
+	call = LLVMBuildCall2(g->b, g->types[type], LLVMGetParam(fn, 1), args, t->param_count + 1,
+			      "");
+	if (g->fast_calls) {
+		LLVMSetInstructionCallConv(call, GEN_TAILCC);
+	}
+	cell = 0;
+	for (uint32_t i = 0; i < t->result_count; i++) {
+		LLVMValueRef v =
+			t->result_count == 1 ? call : LLVMBuildExtractValue(g->b, call, i, "");
+
+		gen_store_cell(g, LLVMGetParam(fn, 2), cell, t->results[i], v);
+		cell += cells_of(t->results[i]);
+	}
+	LLVMBuildRetVoid(g->b);
+	free(args);
+}
+
+void gen_thunks(struct gen *g)
+{
+	for (uint32_t i = 0; i < g->m->type_count; i++) {
+		if (g->m->types[i].same == i) {
+			thunk(g, i);
+		}
+	}
+}
