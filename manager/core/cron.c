@@ -13,8 +13,8 @@
 /* A field: its range, and names for its values. */
 struct field {
 	int lo, hi;
-	const char *names; /* three letters each, from lo on */
-	const char *error;
+	char names[40]; /* three letters each, from lo on */
+	char error[88];
 };
 
 static const struct field fields[5] = {

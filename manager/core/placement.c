@@ -229,8 +229,8 @@ void placement_choose(const struct placement_need *need, const struct placement_
 }
 
 static const struct {
-	const char *word;
-	const char *text;
+	char word[16];
+	char text[56];
 	bool transient;
 } verdicts[] = {
 #define X(name, word, transient, text) {word, text, transient},

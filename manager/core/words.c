@@ -2,31 +2,31 @@
 /* The words of the tables in core_list.h, for people and messages. */
 #include "manager/core/core.h"
 
-static const char *const states[] = {
+static const char states[][20] = {
 #define X(name, word) word,
 	MANAGER_STATE_LIST(X)
 #undef X
 };
 
-static const char *const phases[] = {
+static const char phases[][20] = {
 #define X(name, word, moves) word,
 	MANAGER_PHASE_LIST(X)
 #undef X
 };
 
-static const char *const reasons[] = {
+static const char reasons[][20] = {
 #define X(name, word) word,
 	MANAGER_REASON_LIST(X)
 #undef X
 };
 
-static const char *const answers[] = {
+static const char answers[][64] = {
 #define X(name, text) text,
 	MANAGER_ANSWER_LIST(X)
 #undef X
 };
 
-static const char *const notes[] = {
+static const char notes[][20] = {
 #define X(name, word) word,
 	MANAGER_NOTE_LIST(X)
 #undef X
