@@ -172,7 +172,7 @@ struct http_reply {
 	long status;
 	json_t *json; /* NULL if the body is empty or no JSON */
 	char *body;
-	size_t bytes;
+	size_t bytes, capacity;
 };
 
 enum {
@@ -186,8 +186,8 @@ void http_close(struct http *http);
 int http_send(struct http *http, const char *method, const char *path, const struct http_body *body,
 	      struct http_reply *reply);
 void http_free(struct http_reply *reply);
-/* One request with a JSON body (taken; NULL: none). CLI_OK only for a 2xx status with JSON or
- * without a body; otherwise what is said names what was wanted. */
+/* One request with a JSON body (taken; NULL: none). CLI_OK only for a 2xx status with JSON, which
+ * what is not a GET may lack; otherwise what is said names what was wanted. */
 int http_json(struct http *http, const char *method, const char *path, json_t *body,
 	      const char *what, struct http_reply *reply);
 /* Says an answer that is no success; returns the exit status for it. */

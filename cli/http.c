@@ -113,14 +113,19 @@ static size_t on_body(char *data, size_t one, size_t bytes, void *user)
 	if (reply->bytes + bytes > HTTP_REPLY_BYTES_MAX) {
 		return 0;
 	}
-	char *body = realloc(reply->body, reply->bytes + bytes + 1);
-	if (body == NULL) {
-		return 0;
+	if (reply->bytes + bytes >= reply->capacity) {
+		size_t capacity = 2 * (reply->bytes + bytes) + 1024;
+		char *body = realloc(reply->body, capacity);
+
+		if (body == NULL) {
+			return 0;
+		}
+		reply->body = body;
+		reply->capacity = capacity;
 	}
-	reply->body = body;
-	memcpy(body + reply->bytes, data, bytes);
+	memcpy(reply->body + reply->bytes, data, bytes);
 	reply->bytes += bytes;
-	body[reply->bytes] = 0;
+	reply->body[reply->bytes] = 0;
 	return bytes;
 }
 
@@ -299,7 +304,7 @@ int http_json(struct http *http, const char *method, const char *path, json_t *b
 	}
 	if (reply->status < 200 || reply->status > 299) {
 		status = http_refused(http, what, reply);
-	} else if (reply->json == NULL && reply->bytes > 0) {
+	} else if (reply->json == NULL && (reply->bytes > 0 || strcmp(method, "GET") == 0)) {
 		status = fail(CLI_PROTOCOL, "%s: what %s answered is no JSON; is it a manager?",
 			      what, http->base);
 	}

@@ -25,11 +25,15 @@ static int count_rows(struct cli *cli, const char *path, uint64_t *out)
 	struct http_reply reply;
 	int status = http_json(&cli->http, "GET", path, NULL, "count", &reply);
 
-	if (status == CLI_OK) {
-		*out = api_number(reply.json, "total", 0);
-		http_free(&reply);
+	if (status != CLI_OK) {
+		return status;
 	}
-	return status;
+	*out = api_number(reply.json, "total", UINT64_MAX);
+	http_free(&reply);
+	return *out != UINT64_MAX
+		       ? CLI_OK
+		       : fail(CLI_PROTOCOL, "the answer of %s has no total; is it a manager?",
+			      cli->http.base);
 }
 
 static int fleet_count(struct cli *cli, struct fleet *f)
@@ -73,7 +77,11 @@ int status_command(struct cli *cli)
 	if (status != CLI_OK) {
 		return status;
 	}
-	status = fleet_count(cli, &f);
+	status = api_text(health.json, "status") != NULL
+			 ? fleet_count(cli, &f)
+			 : fail(CLI_PROTOCOL,
+				"the health that %s tells has no status; is it a manager?",
+				cli->http.base);
 	if (status != CLI_OK) {
 		http_free(&health);
 		return status;
