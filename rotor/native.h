@@ -43,20 +43,46 @@ struct rotor_native_ctx {
 	uintptr_t stack_limit; /* a frame that reaches below is a trap */
 	uint32_t *cells;       /* arguments and results of a request */
 	/* 32-bit fields, read and written by native code. */
-	int32_t fuel;     /* left of the slice; below 0: ask for more */
-	uint32_t request; /* enum rotor_native_request */
-	uint32_t operand; /* of the request */
-	uint32_t offset;  /* byte offset in the module of the instruction that asks */
-	uint32_t self;    /* references with these high bits are the instance's own functions */
-	/* The rest is the engine's. */
-	uintptr_t native_sp, engine_sp, native_fp;
+	int32_t fuel;      /* left of the slice; below 0: ask for more */
+	uint32_t request;  /* enum rotor_native_request */
+	uint32_t operand;  /* of the request */
+	uint32_t operand2; /* the type that CALL_REF asks for */
+	uint32_t offset;   /* byte offset in the module of the instruction that asks */
+	uint32_t self;     /* references with these high bits are the instance's own functions */
+	/* The rest is the engine's; the switches between stacks know these two places. */
+	uintptr_t native_sp; /* where native code stopped: its saved registers lie there */
+	uintptr_t engine_sp; /* where the engine waits */
 };
+
+/* Places of the two in the context, for the assembly. */
+#define ROTOR_NATIVE_SP_64 112
+#define ROTOR_ENGINE_SP_64 120
+#define ROTOR_NATIVE_SP_32 68
+#define ROTOR_ENGINE_SP_32 72
+
+/* Goes on in native code until it leaves. In assembly, one file for each kind of processor. */
+void rotor_native_enter(struct rotor_native_ctx *ctx);
+/* What native code calls; not to be called from C. */
+void rotor_native_leave(struct rotor_native_ctx *ctx);
+
+/* Lays out a new stack below top (aligned to 16) so that the next enter runs thunk(ctx, func, cells) and then leaves with
+ * the request DONE. Returns the value for native_sp. */
+uintptr_t rotor_native_prepare(struct rotor_native_ctx *ctx, uintptr_t top, uintptr_t thunk,
+			       uintptr_t func, uint32_t *cells);
+
+/* A frame of stopped native code: where it goes on, and its frame pointer. */
+struct rotor_native_frame {
+	uintptr_t pc, fp;
+};
+/* The innermost frame, from native_sp; then each caller. False at the end of the chain; low and high bound the stack. */
+bool rotor_native_frame_first(const struct rotor_native_ctx *ctx, struct rotor_native_frame *out);
+bool rotor_native_frame_next(struct rotor_native_frame *f, uintptr_t low, uintptr_t high);
 
 /* Requests. The trap reasons (enum rotor_trap) stand for themselves; others begin here. */
 enum rotor_native_request {
 	ROTOR_NATIVE_DONE = 100, /* the called function returned */
 	ROTOR_NATIVE_FUEL,       /* fuel is below 0 */
-	ROTOR_NATIVE_CALL, /* call imported function operand; cells: arguments, then results */
+	ROTOR_NATIVE_CALL,     /* call imported function operand; cells: arguments, then results */
 	ROTOR_NATIVE_CALL_REF, /* call reference operand, not our own, as type operand2 */
 	ROTOR_NATIVE_MEMORY_GROW, /* cells[0]: pages, then the answer */
 	ROTOR_NATIVE_MEMORY_SIZE, /* cells[0]: the answer */

@@ -104,7 +104,7 @@ static void take_frame_size(LLVMDiagnosticInfoRef info, void *context)
 		unsigned long v = strtoul(strchr(size, '(') + 1, NULL, 10);
 
 		*max = v > *max ? (uint32_t)v : *max;
-	} else {
+	} else if (LLVMGetDiagInfoSeverity(info) == LLVMDSError) {
 		fprintf(stderr, "rotorc: LLVM: %s\n", text);
 	}
 	LLVMDisposeMessage(text);

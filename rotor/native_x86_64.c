@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Stacks of native code on x86-64.
+ *
+ *     native_sp -> r15 r14 r13 r12 rbx rbp | return address | frames...; a frame: rbp -> caller's rbp, return address
+ */
+#include "rotor/native.h"
+
+_Static_assert(offsetof(struct rotor_native_ctx, native_sp) == ROTOR_NATIVE_SP_64,
+	       "the assembly knows");
+_Static_assert(offsetof(struct rotor_native_ctx, engine_sp) == ROTOR_ENGINE_SP_64,
+	       "the assembly knows");
+_Static_assert(offsetof(struct rotor_native_ctx, request) == 92, "the assembly knows");
+
+void rotor_native_start(void);
+
+uintptr_t rotor_native_prepare(struct rotor_native_ctx *ctx, uintptr_t top, uintptr_t thunk,
+			       uintptr_t func, uint32_t *cells)
+{
+	uintptr_t *sp = (uintptr_t *)(top & ~(uintptr_t)15);
+
+	*--sp = (uintptr_t)rotor_native_start;
+	*--sp = 0; /* rbp: the end of the chain */
+	*--sp = 0; /* rbx */
+	*--sp = (uintptr_t)ctx;
+	*--sp = thunk;
+	*--sp = func;
+	*--sp = (uintptr_t)cells;
+	return (uintptr_t)sp;
+}
+
+bool rotor_native_frame_first(const struct rotor_native_ctx *ctx, struct rotor_native_frame *out)
+{
+	const uintptr_t *sp = (const uintptr_t *)ctx->native_sp;
+
+	out->fp = sp[5];
+	out->pc = sp[6];
+	return true;
+}
+
+bool rotor_native_frame_next(struct rotor_native_frame *f, uintptr_t low, uintptr_t high)
+{
+	const uintptr_t *frame = (const uintptr_t *)f->fp;
+
+	if (f->fp < low || f->fp > high - 2 * sizeof(uintptr_t) || f->fp % sizeof(uintptr_t) != 0) {
+		return false;
+	}
+	f->fp = frame[0];
+	f->pc = frame[1];
+	return true;
+}
