@@ -9,14 +9,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* The block that programs share out, the same size on every board. */
-#define BOARD_MEMORY_BYTES (16u << 20)
-
 /* The arguments after the program's name; lent until the end. argc and argv are main's. */
 int board_arguments(int argc, char **argv, char ***out);
 
-/* BOARD_MEMORY_BYTES bytes aligned to 8. */
-void *board_memory(void);
+/* The block that programs share out, aligned to 8, and its size. */
+void *board_memory(size_t *bytes);
 
 /* Time that has passed: instructions on an emulated board (in steps of 40 on the Cortex-M3), else nanoseconds. */
 uint64_t board_ticks(void);

@@ -6,11 +6,16 @@
 #include <stdint.h>
 
 #ifdef __riscv
-#define BOARD_MEMORY ((void *)0x81000000u)
+#define BOARD_MEMORY       ((void *)0x81000000u)
+#define BOARD_MEMORY_BYTES (96u << 20)
 
 static inline void board_clock_start(void)
 {
 }
+
+/* csrr of minstret and minstreth, in a form that needs no Zicsr in -march (the library has no such variant). */
+#define BOARD_MINSTRET(out)  __asm__ volatile(".insn i 0x73, 2, %0, x0, -1278" : "=r"(out))
+#define BOARD_MINSTRETH(out) __asm__ volatile(".insn i 0x73, 2, %0, x0, -1150" : "=r"(out))
 
 /* The instructions retired; the high half is read twice, for it may move in between. */
 static inline uint64_t board_clock_read(void)
@@ -18,17 +23,18 @@ static inline uint64_t board_clock_read(void)
 	uint32_t high, low, again;
 
 	do {
-		__asm__ volatile("csrr %0, minstreth" : "=r"(high));
-		__asm__ volatile("csrr %0, minstret" : "=r"(low));
-		__asm__ volatile("csrr %0, minstreth" : "=r"(again));
+		BOARD_MINSTRETH(high);
+		BOARD_MINSTRET(low);
+		BOARD_MINSTRETH(again);
 	} while (high != again);
 	return (uint64_t)high << 32 | low;
 }
 #else
-#define BOARD_MEMORY ((void *)0x21000000u)
+#define BOARD_MEMORY       ((void *)0x21000000u)
+#define BOARD_MEMORY_BYTES (16u << 20)
 
 /* CMSDK APB timer 0: counts down at 25 MHz, so once in 40 instructions. */
-#define BOARD_TIMER ((volatile uint32_t *)0x40000000u)
+#define BOARD_TIMER        ((volatile uint32_t *)0x40000000u)
 enum {
 	BOARD_TIMER_CTRL = 0,
 	BOARD_TIMER_VALUE = 1,

@@ -7,7 +7,9 @@
 
 #include "board.h"
 
-static uint64_t memory[BOARD_MEMORY_BYTES / 8];
+#define MEMORY_BYTES (96u << 20)
+
+static uint64_t memory[MEMORY_BYTES / 8];
 
 int board_arguments(int argc, char **argv, char ***out)
 {
@@ -15,8 +17,9 @@ int board_arguments(int argc, char **argv, char ***out)
 	return argc - 1;
 }
 
-void *board_memory(void)
+void *board_memory(size_t *bytes)
 {
+	*bytes = sizeof(memory);
 	return memory;
 }
 

@@ -5,44 +5,21 @@
  */
 #include <semihost.h>
 #include <stdint.h>
-#include <string.h>
 
 #include "board.h"
 #include "board_clock.h"
 
-#define ARGUMENTS_MAX 64
-
-static char line[2048];
-static char *arguments[ARGUMENTS_MAX];
-
-/* The host gives one line, words divided by blanks; the first is the program. */
+/* The library's start-up code has asked the host for them. */
 int board_arguments(int argc, char **argv, char ***out)
 {
-	int count = 0;
-	char *p = line;
-
 	board_clock_start();
-	if (sys_semihost_get_cmdline(line, sizeof(line)) != 0) {
-		line[0] = 0;
-	}
-	while (count < ARGUMENTS_MAX) {
-		while (*p == ' ') {
-			*p++ = 0;
-		}
-		if (*p == 0) {
-			break;
-		}
-		arguments[count++] = p;
-		while (*p != ' ' && *p != 0) {
-			p++;
-		}
-	}
-	*out = arguments + 1;
-	return count > 0 ? count - 1 : 0;
+	*out = argv + 1;
+	return argc - 1;
 }
 
-void *board_memory(void)
+void *board_memory(size_t *bytes)
 {
+	*bytes = BOARD_MEMORY_BYTES;
 	return BOARD_MEMORY;
 }
 

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # A 32-bit RISC-V (rv32imac): QEMU's virt board, picolibc with semihosting.
-# Memory: 4 MB for code at 0x80000000, 4 MB for data after it; 16 MB at 0x81000000 are board.c's.
+# Memory: 4 MB for code at 0x80000000, 4 MB for data after it; 96 MB at 0x81000000 are board.c's.
 set(CMAKE_SYSTEM_NAME Generic)
 set(CMAKE_SYSTEM_PROCESSOR riscv32)
 set(CMAKE_C_COMPILER riscv64-unknown-elf-gcc)
