@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Recursive calls, deep and of several arguments: Ackermann's and Takeuchi's functions. Default
- * n: 3500. */
+ * n: 3500, on a device 5. */
 #include "kernel.h"
 
 static int ackermann(int m, int n)

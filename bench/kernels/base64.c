@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Bytes through small tables: base64, there and back, and hexadecimal. Default n: 1200. */
+/* Bytes through small tables: base64, there and back, and hexadecimal. Default n: 1200, on a device 2. */
 #include "kernel.h"
 
 #define BYTES 12288

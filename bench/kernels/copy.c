@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Moving memory in bytes and in words, forwards, backwards and overlapping. Default n: 2000. */
+/* Moving memory in bytes and in words, forwards, backwards and overlapping. Default n: 2000, on a device 5. */
 #include "kernel.h"
 
 #define BYTES 32768

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A short dependent loop with a table in memory: CRC-32, by table and bit by bit. Default n: 200.
+/* A short dependent loop with a table in memory: CRC-32, by table and bit by bit. Default n: 200, on a device 1.
  */
 #include "kernel.h"
 

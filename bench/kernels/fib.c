@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Recursive calls of one argument: Fibonacci numbers. Default n: 36. */
+/* Recursive calls of one argument: Fibonacci numbers. Default n: 36, on a device 18. */
 #include "kernel.h"
 
 static int fib(int n)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* 32-bit floats: a cascade of biquad filters and a convolution over a synthetic signal. Default
- * n: 400. */
+ * n: 400, on a device 1. */
 #include "kernel.h"
 
 #define SAMPLES 4096

@@ -4,7 +4,7 @@
  *
  * A kernel is one freestanding C file with `int run(int n)`: work in proportion to n, and a
  * checksum of it. It uses no library, so that the native build and the WebAssembly build do the
- * same work. Its first comment says "Default n: N", which is about 50 ms natively.
+ * same work. Its first comment says "Default n: N, on a device M": N is about 25 ms natively, M a second on an emulated board.
  */
 #ifndef BENCH_KERNEL_H
 #define BENCH_KERNEL_H

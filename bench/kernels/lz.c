@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A byte-oriented LZ77 compressor with a hash table, and its decompressor. Default n: 150. */
+/* A byte-oriented LZ77 compressor with a hash table, and its decompressor. Default n: 150, on a device 1. */
 #include "kernel.h"
 
 #define BYTES     16384

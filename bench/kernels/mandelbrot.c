@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* 64-bit floats in locals, a data-dependent loop: the Mandelbrot set. Default n: 550. */
+/* 64-bit floats in locals, a data-dependent loop: the Mandelbrot set. Default n: 550, on a device 20. */
 #include "kernel.h"
 
 static int escape(double cx, double cy)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* 64-bit floats in memory: matrix multiplication and an LU factorisation. Default n: 40. */
+/* 64-bit floats in memory: matrix multiplication and an LU factorisation. Default n: 40, on a device 1. */
 #include "kernel.h"
 
 #define SIZE 100

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Integer matrices of 16 and 32 bits: multiply, transpose, copy, add a constant. Default n: 100. */
+/* Integer matrices of 16 and 32 bits: multiply, transpose, copy, add a constant. Default n: 100, on a device 1. */
 #include "kernel.h"
 
 #define SIZE 64

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Indirect calls: shapes with methods, and handlers in a table. Default n: 300. */
+/* Indirect calls: shapes with methods, and handlers in a table. Default n: 300, on a device 2. */
 #include "kernel.h"
 
 #define SHAPES 1024

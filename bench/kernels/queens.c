@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Backtracking with bit sets, and shortest paths over a grid with a queue: searching. Default
- * n: 120. */
+ * n: 120, on a device 1. */
 #include "kernel.h"
 
 #define SIDE 48

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Branches and bytes of memory: the sieve of Eratosthenes, then gaps between primes. Default n: 60.
+/* Branches and bytes of memory: the sieve of Eratosthenes, then gaps between primes. Default n: 60, on a device 1.
  */
 #include "kernel.h"
 

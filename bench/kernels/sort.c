@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Unpredictable branches and exchanges: quicksort, heapsort, insertion sort. Default n: 10. */
+/* Unpredictable branches and exchanges: quicksort, heapsort, insertion sort. Default n: 10, on a device 1. */
 #include "kernel.h"
 
 #define COUNT 20000

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Strings: numbers to text and back, words into a hash table, search, reversal, upper case. Default
- * n: 120. */
+ * n: 120, on a device 1. */
 #include "kernel.h"
 
 #define TEXT_BYTES 12000

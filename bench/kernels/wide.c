@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* 64-bit integers: xorshift, multiplication modulo, powers, rotations. Default n: 100000. */
+/* 64-bit integers: xorshift, multiplication modulo, powers, rotations. Default n: 100000, on a device 100. */
 #include "kernel.h"
 
 #define PRIME 4294967291ull

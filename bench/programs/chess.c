@@ -2,7 +2,7 @@
 /*
  * A chess move generator: counts the leaves of the game tree from three positions, and scores them.
  * A 0x88 board; castling is left out, en passant and promotion are in.
- * Default n: 3.
+ * Default n: 3, on a device 1.
  */
 #include "bench/kernels/kernel.h"
 

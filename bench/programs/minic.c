@@ -2,7 +2,7 @@
 /*
  * A compiler and a virtual machine for a small language: functions of int, arrays, while, if, expressions with
  * precedence. It compiles its program on each round and runs it.
- * Default n: 60.
+ * Default n: 60, on a device 1.
  */
 #include "bench/kernels/kernel.h"
 
