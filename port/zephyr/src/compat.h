@@ -30,4 +30,18 @@ typedef uint32_t compat_net_event;
 #define COMPAT_FATAL_ESF const z_arch_esf_t
 #endif
 
+#if defined(CONFIG_ARM)
+#define COMPAT_ESF_PC(esf) ((uint32_t)(esf)->basic.pc)
+#elif defined(CONFIG_RISCV)
+#define COMPAT_ESF_PC(esf) ((uint32_t)(esf)->mepc)
+#else
+#define COMPAT_ESF_PC(esf) 0u
+#endif
+
+/* Where a fatal error happened; 0 where the architecture does not say. */
+static inline uint32_t compat_esf_pc(COMPAT_FATAL_ESF *esf)
+{
+	return esf == NULL ? 0 : COMPAT_ESF_PC(esf);
+}
+
 #endif
