@@ -452,6 +452,13 @@ const char *heap_realloc(struct rotor_instance *instance, uint32_t at, uint32_t 
 	return free_in(&h, at);
 }
 
+uint32_t rotor_heap_alloc(struct rotor_instance *instance, uint32_t bytes)
+{
+	uint32_t at;
+
+	return heap_alloc(instance, bytes, &at) == NULL ? at : 0;
+}
+
 uint32_t rotor_heap_used(struct rotor_instance *instance)
 {
 	struct heap h;

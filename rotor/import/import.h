@@ -73,6 +73,10 @@ bool rotor_import_again(struct rotor_instance *instance);
 /* Does the module import malloc, calloc, realloc or strdup, so that it wants a heap? */
 bool rotor_import_wants_heap(const struct rotor_module *module);
 
+/* Bytes of the program's heap for the embedder's own use: main's argv, a message handed over. The
+ * address; 0 if there is no room, no heap, or it is damaged. */
+uint32_t rotor_heap_alloc(struct rotor_instance *instance, uint32_t bytes);
+
 /* Bytes of the heap (rotor_heap) in use, with the allocator's own; 0 if nothing was allocated yet
  * or the allocator's state is damaged. */
 uint32_t rotor_heap_used(struct rotor_instance *instance);
