@@ -175,9 +175,28 @@ static const struct noun *noun_find(const char *kind)
 /* The rows that word can mean: the name as a whole before the beginning of an id. */
 struct matches {
 	const char *by_name, *by_id;
-	const char *names[4]; /* for the message */
-	int name_count, id_count;
+	const char *open;           /* by name, and it has not ended */
+	const char *newest_created; /* of those by name; by_name is that one */
+	const char *names[3];       /* for the message */
+	int name_count, open_count, id_count;
 };
+
+static void match_name(struct matches *m, const json_t *row, const char *id)
+{
+	const char *created = api_text(row, "created_at");
+
+	if (m->name_count < 3) {
+		m->names[m->name_count] = api_short(id);
+	}
+	if (!api_state_ended(api_state(row))) {
+		m->open = id;
+		m->open_count++;
+	}
+	if (m->name_count++ == 0 || (created != NULL && strcmp(created, m->newest_created) > 0)) {
+		m->by_name = id;
+		m->newest_created = created != NULL ? text("%s", created) : "";
+	}
+}
 
 static void match_row(struct matches *m, const struct noun *noun, const json_t *row,
 		      const char *word)
@@ -189,11 +208,7 @@ static void match_row(struct matches *m, const struct noun *noun, const json_t *
 		return;
 	}
 	if (name != NULL && strcmp(name, word) == 0 && strcmp(noun->kind, "workflow") != 0) {
-		m->by_name = text("%s", id);
-		if (m->name_count < 4) {
-			m->names[m->name_count] = api_short(m->by_name);
-		}
-		m->name_count++;
+		match_name(m, row, text("%s", id));
 	}
 	if (strncasecmp(id, word, strlen(word)) == 0 &&
 	    (m->by_id == NULL || strcmp(m->by_id, id) != 0)) {
@@ -202,17 +217,21 @@ static void match_row(struct matches *m, const struct noun *noun, const json_t *
 	}
 }
 
-static int match_choose(const struct matches *m, const char *kind, const char *word,
+static int match_choose(const struct matches *m, const char *kind, const char *word, bool only,
 			const char **id)
 {
-	if (m->name_count == 1 || (m->name_count == 0 && m->id_count == 1)) {
-		*id = m->name_count == 1 ? m->by_name : m->by_id;
-		return CLI_OK;
-	}
-	if (m->name_count > 1) {
+	if (m->name_count > 1 && only) {
 		return fail(CLI_NOT_FOUND, "%d %ss are named '%s'; give an id: %s %s%s%s",
 			    m->name_count, kind, text_clean(word), m->names[0], m->names[1],
 			    m->name_count > 2 ? " " : "", m->name_count > 2 ? m->names[2] : "");
+	}
+	if (m->name_count > 0) {
+		*id = m->name_count > 1 && m->open_count == 1 ? m->open : m->by_name;
+		return CLI_OK;
+	}
+	if (m->id_count == 1) {
+		*id = m->by_id;
+		return CLI_OK;
 	}
 	if (m->id_count > 1) {
 		return fail(CLI_NOT_FOUND, "'%s' is the beginning of %d %ss' ids; give more of it",
@@ -222,7 +241,7 @@ static int match_choose(const struct matches *m, const char *kind, const char *w
 		    text_clean(word), strcmp(kind, "workflow") == 0 ? "task" : kind);
 }
 
-int api_find(struct http *http, const char *kind, const char *word, const char **id)
+static int find(struct http *http, const char *kind, const char *word, bool only, const char **id)
 {
 	const struct noun *noun = noun_find(kind);
 	struct matches m = {0};
@@ -246,5 +265,15 @@ int api_find(struct http *http, const char *kind, const char *word, const char *
 		match_row(&m, noun, row, word);
 	}
 	json_decref(rows);
-	return match_choose(&m, kind, word, id);
+	return match_choose(&m, kind, word, only, id);
+}
+
+int api_find(struct http *http, const char *kind, const char *word, const char **id)
+{
+	return find(http, kind, word, strcmp(kind, "task") != 0, id);
+}
+
+int api_find_only(struct http *http, const char *kind, const char *word, const char **id)
+{
+	return find(http, kind, word, true, id);
 }

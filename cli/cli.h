@@ -207,9 +207,12 @@ const char *api_state(const json_t *task);
 bool api_state_ended(const char *state);
 /* A whole collection, page by page, at most max rows (0: all): a new array. */
 int api_list(struct http *http, const char *path, const char *key, uint64_t max, json_t **out);
-/* The id that word means: an id, the beginning of one id, or the name of one. kind: task, node,
- * job. Says it when there is none or there are several. */
+/* The id that word means: an id, the beginning of one id, or a name. kind: task, node, job,
+ * workflow. Of several tasks of one name: the one that has not ended, otherwise the newest. Says it
+ * when there is none, or when it is the beginning of several. */
 int api_find(struct http *http, const char *kind, const char *word, const char **id);
+/* The same, but several of one name are an error, too. */
+int api_find_only(struct http *http, const char *kind, const char *word, const char **id);
 /* Prints a JSON value for programs. */
 void api_print(const json_t *json);
 /* The first eight characters of an id. */

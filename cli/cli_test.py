@@ -139,6 +139,8 @@ def test_propeller_manager(l):
     has(p("module", "upload", "add.wasm", status=69)[1], "keeps no modules")
     has(p.named("homeless", status=70)[1], "no active proplets available")
     expect_eq(p.named("slow")[0], "late\n")
+    has(p("status")[0], "1 pending, 0 running, 2 completed")
+    expect("homeless" not in p("top")[0], "a pending task among those that run")
 
 
 def test_invoke(l):
@@ -193,7 +195,9 @@ def test_tasks(l):
     has(p("task", "metrics", "talk")[1], "no metrics yet")
     p("task", "create", "sum", "--start", "--file", "add.wasm", "7")
     p("task", "create", "sum", "--start", "--file", "add.wasm", "8")
-    has(p("task", "result", "sum", status=66)[1], "2 tasks are named 'sum'")
+    has(p("task", "delete", "sum", status=66)[1], "2 tasks are named 'sum'")
+    p("task", "create", "sum")
+    has(p("task", "show", "sum")[0], "pending")
 
 
 def test_many_tasks(l):

@@ -19,45 +19,76 @@ struct fleet {
 	uint64_t nodes, alive, pending, running, completed, failed;
 };
 
+static int no_total(const struct cli *cli)
+{
+	return fail(CLI_PROTOCOL, "the answer of %s has no total; is it a manager?",
+		    cli->http.base);
+}
+
 /* How many rows a list has; its total says it without the rows. */
-static int count_rows(struct cli *cli, const char *path, uint64_t *out)
+static int count_nodes(struct cli *cli, const char *path, uint64_t *out)
 {
 	struct http_reply reply;
-	int status = http_json(&cli->http, "GET", path, NULL, "count", &reply);
+	int status = http_json(&cli->http, "GET", path, NULL, "count the nodes", &reply);
 
 	if (status != CLI_OK) {
 		return status;
 	}
 	*out = api_number(reply.json, "total", UINT64_MAX);
 	http_free(&reply);
-	return *out != UINT64_MAX
-		       ? CLI_OK
-		       : fail(CLI_PROTOCOL, "the answer of %s has no total; is it a manager?",
-			      cli->http.base);
+	return *out != UINT64_MAX ? CLI_OK : no_total(cli);
+}
+
+/* Tasks in a state. Propeller's manager does not know the query: there they are counted here. */
+static int count_tasks(struct cli *cli, const char *state, uint64_t *out)
+{
+	struct http_reply reply;
+	json_t *tasks = NULL;
+	json_t *task = NULL;
+	size_t i = 0;
+	int status = http_json(&cli->http, "GET", text("/tasks?limit=1&state=%s", state), NULL,
+			       "count the tasks", &reply);
+
+	if (status != CLI_OK) {
+		return status;
+	}
+	const json_t *first = json_array_get(json_object_get(reply.json, "tasks"), 0);
+	bool counted = first == NULL || strcmp(api_state(first), state) == 0;
+	*out = api_number(reply.json, "total", UINT64_MAX);
+	http_free(&reply);
+	if (counted) {
+		return *out != UINT64_MAX ? CLI_OK : no_total(cli);
+	}
+	status = api_list(&cli->http, "/tasks", "tasks", 0, &tasks);
+	*out = 0;
+	json_array_foreach(tasks, i, task)
+	{
+		*out += strcmp(api_state(task), state) == 0;
+	}
+	json_decref(tasks);
+	return status;
 }
 
 static int fleet_count(struct cli *cli, struct fleet *f)
 {
 	const struct {
-		const char *path;
+		const char *state;
 		uint64_t *out;
 	} rows[] = {
-		{"/proplets?limit=1", &f->nodes},
-		{"/proplets?limit=1&status=active", &f->alive},
-		{"/tasks?limit=1&state=pending", &f->pending},
-		{"/tasks?limit=1&state=running", &f->running},
-		{"/tasks?limit=1&state=completed", &f->completed},
-		{"/tasks?limit=1&state=failed", &f->failed},
+		{"pending", &f->pending},
+		{"running", &f->running},
+		{"completed", &f->completed},
+		{"failed", &f->failed},
 	};
+	int status = count_nodes(cli, "/proplets?limit=1", &f->nodes);
 
-	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		int status = count_rows(cli, rows[i].path, rows[i].out);
-
-		if (status != CLI_OK) {
-			return status;
-		}
+	if (status == CLI_OK) {
+		status = count_nodes(cli, "/proplets?limit=1&status=active", &f->alive);
 	}
-	return CLI_OK;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]) && status == CLI_OK; i++) {
+		status = count_tasks(cli, rows[i].state, rows[i].out);
+	}
+	return status;
 }
 
 static json_t *fleet_json(const struct fleet *f, const json_t *health)
@@ -157,9 +188,10 @@ static void top_tasks(const json_t *tasks, size_t lines, size_t columns)
 
 	json_array_foreach(tasks, i, task)
 	{
-		if (i >= lines) {
-			break;
+		if (strcmp(api_state(task), "running") != 0 || lines == 0) {
+			continue;
 		}
+		lines--;
 		table_add(&t, api_short(api_text(task, "id")));
 		table_add(&t, api_text(task, "name"));
 		table_add(&t, api_state(task));

@@ -133,7 +133,8 @@ static int task_fetch(struct cli *cli, const char *below, const char **id, struc
 
 static void show_line(const char *label, const char *value)
 {
-	if (value != NULL && value[0] != 0 && strncmp(value, "0001-", 5) != 0) {
+	if (value != NULL && value[0] != 0 && strcmp(value, "-") != 0 &&
+	    strncmp(value, "0001-", 5) != 0) {
 		printf("%-14s %s\n", label, text_clean(value));
 	}
 }
@@ -274,7 +275,9 @@ static int each_task(struct cli *cli, const char *method, const char *below, con
 	for (int i = 0; i < cli->args.count; i++) {
 		const char *id = NULL;
 		struct http_reply reply;
-		int status = api_find(&cli->http, "task", cli->args.args[i], &id);
+		int status = strcmp(method, "DELETE") == 0
+				     ? api_find_only(&cli->http, "task", cli->args.args[i], &id)
+				     : api_find(&cli->http, "task", cli->args.args[i], &id);
 
 		if (status == CLI_OK) {
 			status = http_json(&cli->http, method, text("/tasks/%s%s", id, below), NULL,
