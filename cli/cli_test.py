@@ -139,7 +139,7 @@ def test_propeller_manager(l):
     has(p("module", "upload", "add.wasm", status=69)[1], "keeps no modules")
     has(p.named("homeless", status=70)[1], "no active proplets available")
     expect_eq(p.named("slow")[0], "late\n")
-    has(p("status")[0], "1 pending, 0 running, 2 completed")
+    has(p("status")[0], "1 pending, 0 running, 3 completed")
     expect("homeless" not in p("top")[0], "a pending task among those that run")
 
 
