@@ -19,7 +19,8 @@ static void set_plain(const struct cli_args *args, json_t *task)
 		{CLI_OPT_BROADCAST, "broadcast"}, {CLI_OPT_DAEMON, "daemon"},
 		{CLI_OPT_LATENT, "latent"},       {CLI_OPT_QUEUE, "queue"},
 		{CLI_OPT_POLICY, "policy"},       {CLI_OPT_SCHEDULE, "schedule"},
-		{CLI_OPT_TIMEZONE, "timezone"},   {CLI_OPT_IMAGE, "image_url"},
+		{CLI_OPT_TIMEZONE, "timezone"},   {CLI_OPT_IDEMPOTENT, "idempotent"},
+		{CLI_OPT_IMAGE, "image_url"},
 	};
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
@@ -80,6 +81,19 @@ static json_t *pairs(const struct cli_args *args, enum cli_option option)
 	return object;
 }
 
+/* The values of a repeatable option; NULL if none was given. */
+static json_t *words(const struct cli_args *args, enum cli_option option)
+{
+	json_t *list = NULL;
+	int at = 0;
+
+	for (const char *word; (word = args_next(args, option, &at)) != NULL;) {
+		list = list != NULL ? list : json_array();
+		json_array_append_new(list, json_string(word));
+	}
+	return list;
+}
+
 static void set_if(json_t *object, const char *key, json_t *value)
 {
 	if (value != NULL) {
@@ -94,6 +108,7 @@ static void set_constraints(const struct cli_args *args, json_t *task)
 	json_t *constraints = json_object();
 
 	set_if(constraints, "labels", pairs(args, CLI_OPT_LABEL));
+	set_if(constraints, "tags", words(args, CLI_OPT_TAG));
 	set_if(constraints, "arch", arch != NULL ? json_string(arch) : NULL);
 	set_if(constraints, "power", power != NULL ? json_string(power) : NULL);
 	if (json_object_size(constraints) > 0) {

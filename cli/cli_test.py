@@ -118,14 +118,15 @@ def test_run_with_everything(l):
     p("run", "add.wasm", "--invoke=add", "-n", "all", "--node", "big", "-p", "70", "--fuel", "10k",
       "--time", "2s", "--memory", "64k", "--stack", "4k", "--heap", "1m", "--output", "512",
       "-e", "A=1", "-e", "B=x=y", "--cap", "gpio,kv", "-c", "time", "--daemon", "--label", "room=1",
-      "--arch", "x86_64", "--power", "mains", "--restart", "3", "--policy", "park", "--metadata",
+      "--tag", "lab", "--idempotent", "--arch", "x86_64", "--power", "mains", "--restart", "3", "--policy", "park", "--metadata",
       "k=v", "--", "-1", "--fuel")
     task = [t for t in p.manager.tasks.values() if t["name"] == "all"][0]
     want = {"function": "add", "proplet_id": NODE, "priority": 70, "env": {"A": "1", "B": "x=y"},
             "limits": {"fuel": 10000, "time_ms": 2000, "memory_bytes": 65536, "stack_bytes": 4096,
                        "heap_bytes": 1048576, "output_bytes": 512},
             "capabilities": ["gpio", "kv", "time"], "daemon": True, "policy": "park",
-            "constraints": {"labels": {"room": "1"}, "arch": "x86_64", "power": "mains"},
+            "idempotent": True,
+            "constraints": {"labels": {"room": "1"}, "tags": ["lab"], "arch": "x86_64", "power": "mains"},
             "restart": {"attempts": 3}, "metadata": {"k": "v"}, "inputs": ["-1", "--fuel"]}
     for key, value in want.items():
         expect_eq(task.get(key), value, key)

@@ -37,6 +37,9 @@
 	OPTION(POWER, "power", 0, TEXT, "mains|battery", "only nodes powered like this")           \
 	OPTION(RESTART, "restart", 0, NUMBER, "TIMES", "start it again if it fails")               \
 	OPTION(QUEUE, "queue", 0, FLAG, NULL, "if no node fits now, wait for one")                 \
+	OPTION(IDEMPOTENT, "idempotent", 0, FLAG, NULL,                                            \
+	       "it does no harm twice: it is moved at once when its node goes silent")             \
+	OPTION(TAG, "tag", 't', LIST, "TAG", "only nodes with this tag; repeatable")               \
 	OPTION(POLICY, "policy", 0, TEXT, "keep|stop|park",                                        \
 	       "what the node does with it when contact is lost (keep)")                           \
 	OPTION(SCHEDULE, "schedule", 0, TEXT, "CRON", "start by the clock: \"*/5 * * * *\"")       \
@@ -67,8 +70,8 @@
 
 /* What a task can be told, and its limits. */
 #define CLI_TASK_OPTIONS                                                                           \
-	"invoke node broadcast priority env cap daemon latent label arch power restart queue "     \
-	"policy metadata "
+	"invoke node broadcast priority env cap daemon latent label tag arch power restart "       \
+	"queue idempotent policy metadata "
 #define CLI_LIMIT_OPTIONS "fuel time memory stack heap output "
 
 #define CLI_COMMAND_LIST(COMMAND)                                                                  \

@@ -65,6 +65,7 @@ PROPLET_IMPORT(sleep_ms) int proplet_sleep_ms(int ms);
  * bytes and returns the value's whole length. */
 PROPLET_IMPORT(kv_get) int proplet_kv_get(const char *key, int key_len, char *out, int cap);
 PROPLET_IMPORT(kv_set) int proplet_kv_set(const char *key, int key_len, const char *value, int len);
+PROPLET_IMPORT(kv_delete) int proplet_kv_delete(const char *key, int key_len);
 /* The value of a sensor channel of the node in *out, in its natural unit. Capability: sensor */
 PROPLET_IMPORT(sensor_read) int proplet_sensor_read(const char *name, int name_len, double *out);
 /* Pins: read returns 0 or 1. Capability: gpio */
