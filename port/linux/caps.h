@@ -24,7 +24,7 @@ struct caps {
 };
 
 struct caps_answer {
-	int32_t status; /* 0, or a negative one of below */
+	int32_t status; /* 0, or a negative one of below: what a module sees */
 	int64_t value;  /* of pins; of sensors in micro-units */
 	char *data;     /* malloc'ed; the caller frees it */
 	uint32_t data_bytes;
@@ -33,7 +33,7 @@ struct caps_answer {
 enum {
 	CAPS_ABSENT = -1,  /* no such key, pin or sensor */
 	CAPS_REFUSED = -2, /* too long, no room */
-	CAPS_BROKEN = -3,  /* it is there and does not work */
+	CAPS_BROKEN = -4,  /* it is there and does not work */
 };
 
 /* 0 or an errno. config is kept. */

@@ -360,7 +360,8 @@ def test_record(l):
         (RECORDED / "propeller_mqtt.json").write_text(json.dumps(messages, indent=1) + "\n")
         text = json.dumps(exchanges[0], indent=1).replace(registry.host, "registry.example")
         (RECORDED / "propeller_http.json").write_text(text + "\n")
-        (RECORDED / "propeller_cli.json").write_text(json.dumps(exchanges[1], indent=1) + "\n")
+        text = json.dumps(exchanges[1], indent=1).replace(registry.host, "registry.example")
+        (RECORDED / "propeller_cli.json").write_text(text + "\n")
 
 
 def scripted_node(client, m):
