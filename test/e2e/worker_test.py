@@ -675,6 +675,62 @@ def test_huge_message(l):
     expect_eq(got.get("results"), "3", f"a module of 400 KB inline: {got}")
 
 
+# ---- TLS and passwords
+
+
+def certificates(l):
+    """An authority, and a certificate for localhost signed by it; the folder."""
+    def openssl(*args):
+        status, _, err = l.run(["openssl", *args])
+        expect_eq(status, 0, err)
+    openssl("req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=authority",
+            "-keyout", "ca.key", "-out", "ca.pem")
+    openssl("req", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=localhost", "-addext",
+            "subjectAltName=DNS:localhost,IP:127.0.0.1", "-keyout", "node.key", "-out", "node.csr")
+    (l.folder / "ext").write_text("subjectAltName=DNS:localhost,IP:127.0.0.1\n")
+    openssl("x509", "-req", "-in", "node.csr", "-CA", "ca.pem", "-CAkey", "ca.key",
+            "-CAcreateserial", "-days", "2", "-extfile", "ext", "-out", "node.pem")
+    return l.folder
+
+
+def tls_worker(l, port, *flags, name="proplet"):
+    return l.process(name, [l.bin("proplet"), "--mqtt-address", f"mqtts://localhost:{port}",
+                            "--tenant-id", TENANT, "--channel-id", CHANNEL, "--state-dir",
+                            l.folder / f"state-{name}", *flags])
+
+
+def test_tls(l):
+    where = certificates(l)
+    port = lab.free_port()
+    files = f"cafile {where}/ca.pem\ncertfile {where}/node.pem\nkeyfile {where}/node.key"
+    l.broker(extra=f"listener {port} 127.0.0.1\n{files}\nrequire_certificate true\n")
+    ours = ("--mqtt-tls-client-cert", where / "node.pem", "--mqtt-tls-client-key",
+            where / "node.key")
+    w = tls_worker(l, port, "--mqtt-tls-ca-cert", where / "ca.pem", *ours)
+    w.wait_log('msg="connected"')
+    w = tls_worker(l, port, *ours, name="without-authority")
+    w.wait_log('msg="disconnected"')
+    expect('msg="connected"' not in w.log(), "connected to a broker it cannot trust")
+    w = tls_worker(l, port, "--mqtt-tls-insecure-skip-verify", *ours, name="careless")
+    w.wait_log('msg="connected"')
+
+
+def test_password(l):
+    passwords = l.folder / "passwords"
+    status, _, err = l.run(["mosquitto_passwd", "-c", "-b", passwords, NODE, "secret"])
+    expect_eq(status, 0, err)
+    passwords.chmod(0o644)
+    broker = l.broker(extra=f"per_listener_settings false\npassword_file {passwords}\n"
+                            "allow_anonymous false\n")
+    argv = [l.bin("proplet"), "--mqtt-address", broker.url, "--entity-id", NODE]
+    wrong = l.process("wrong", argv + ["--state-dir", l.folder / "a", "--api-key", "guess"])
+    wrong.wait_log("not authorised")
+    right = l.process("right", argv + ["--state-dir", l.folder / "b"],
+                      env={"PROPLET_API_KEY": "secret"})
+    right.wait_log('msg="connected"')
+    expect("secret" not in right.log() and "guess" not in wrong.log(), "a secret in the log")
+
+
 # ---- the program itself
 
 

@@ -1,0 +1,182 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""propctl with a real broker, manager and workers, and the examples a user starts from."""
+import concurrent.futures
+import json
+import os
+import pathlib
+import signal
+import statistics
+import subprocess
+import sys
+import time
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import lab  # noqa: E402
+from lab import expect, expect_eq, wait_until  # noqa: E402
+
+MODULES = pathlib.Path(os.environ.get("PROPLET_EXAMPLES", lab.ROOT / "build" / "examples"))
+ABC = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+
+
+class Fleet:
+    """Broker, manager and workers; call it to run propctl. workers: name -> options."""
+
+    def __init__(self, l, **workers):
+        if not MODULES.is_dir():
+            raise lab.Skip(f"no modules in {MODULES}; build them with examples/build")
+        self.l, self.workers = l, {}
+        self.broker = l.broker()
+        port = lab.free_port()
+        self.url = f"http://127.0.0.1:{port}"
+        self.manager = l.process("manager", [
+            l.bin("proplet-manager"), "--mqtt-address", f"tcp://127.0.0.1:{self.broker.port}",
+            "--http-port", port, "--store", f"sqlite://{l.folder}/manager.db"])
+        (l.folder / "temperature").write_text("21.5\n")
+        for name, options in workers.items():
+            self.workers[name] = l.process(f"worker-{name}", [
+                l.bin("proplet"), "--mqtt-address", f"tcp://127.0.0.1:{self.broker.port}",
+                "--state-dir", l.folder / name, "--labels", f"size={name}", "--heartbeat-ms", 500,
+                "--capabilities", "kv,time,publish,sensor",
+                "--sensors", f"temperature={l.folder}/temperature", *options])
+        wait_until(lambda: self.alive() == len(workers), 15, "every worker is alive")
+
+    def alive(self):
+        status, out, _ = self.try_("node", "list", "--alive", "-q")
+        return len(out.split()) if status == 0 else -1
+
+    def try_(self, *args, seconds=30, stdin=None):
+        return self.l.run([self.l.bin("propctl"), *args], seconds=seconds, stdin=stdin,
+                          env={"PROPCTL_URL": self.url}, cwd=MODULES)
+
+    def __call__(self, *args, status=0, **kw):
+        got, out, err = self.try_(*args, **kw)
+        expect(got == status, f"propctl {' '.join(map(str, args))}: status {got}, expected "
+                              f"{status}; stdout {out[-300:]!r} stderr {err[-400:]!r}")
+        return out, err
+
+
+TINY = ["--pool", 40960, "--rx-buffer", 1024]
+
+
+def has(text, *words):
+    for w in words:
+        expect(w in text, f"{w!r} is not in {text[-600:]!r}")
+
+
+def test_examples_on_a_tiny_worker(l):
+    f = Fleet(l, tiny=TINY)
+    expect_eq(f("run", "add.wasm", "2", "-3")[0], "-1\n")
+    expect_eq(f("run", "add.wasm", "--invoke", "mean", "2.5", "4")[0], "3.25\n")
+    expect_eq(f("run", "fib.wasm", "20")[0], "6765\n")
+    expect_eq(f("run", "sha256.wasm", "abc")[0], ABC + "\n")
+    has(f("run", "hello.wasm")[1], "4  Mars", "686.98 days")
+    expect(abs(float(f("run", "filter.wasm", "20", "20", "20", "90", "20", "20.5", "21")[0]) - 20.0337)
+           < 0.001, "the filter's value")
+    expect_eq(len(f("run", "filter.wasm", "--invoke", "trace", "1", "2", "3")[0].split()), 3)
+    expect_eq(f("run", "greet.wasm", "Ada")[0], "hello, Ada\n")
+    expect_eq(f("run", "bulky.wasm", "21")[0], "42\n")
+    runs = [f("run", "counter.wasm", "--cap", "kv")[0] for _ in range(3)]
+    expect_eq(runs, ["1\n", "2\n", "3\n"])
+    out, _ = f("run", "readings.wasm", "--cap", "sensor,time", "temperature", "1", "2")
+    has(out, '{"sensor":"temperature","n":1,"mean":21.50}', '"n":2')
+
+
+def test_wasi(l):
+    f = Fleet(l, big=[])
+    out, _ = f("run", "wasi.wasm", "--env", "GREETING=bonjour", "pear", "apple")
+    has(out, "bonjour from ", "1 apple\n2 pear\n")
+    out, _ = f("run", "wasi.wasm", status=1)
+    has(out, "give me words to sort")
+
+
+def test_failures(l):
+    f = Fleet(l, tiny=TINY)
+    _, err = f("run", "crash.wasm", status=70)
+    has(err, "integer divide by zero", "at ratio", "at flow_rate", "at pump_report", "at crash")
+    has(f("run", "forever.wasm", "--time", "200ms", status=75)[1], "limit reached")
+    has(f("run", "fib.wasm", "--fuel", "10k", "30", status=75)[1], "limit reached")
+    has(f("run", "add.wasm", "1", status=70)[1], "refused")
+    has(f("run", "add.wasm", "1", "x", status=70)[1], "refused")
+    has(f("run", "add.wasm", "--invoke", "nothing", status=70)[1], "refused", "nothing")
+    has(f("run", "counter.wasm", status=0)[0], "-3")
+    (l.folder / "bad.wasm").write_bytes(b"\0asm\1\0\0\0\x01\x04\x01\x60\x7f")
+    has(f("run", l.folder / "bad.wasm", status=70)[1], "module")
+
+
+def test_stopping(l):
+    f = Fleet(l, tiny=TINY)
+    task = f("run", "forever.wasm", "-d")[0].strip()
+    wait_until(lambda: "running" in f("task", "list", "--state", "running")[0], 5, "it runs")
+    has(f("top", "--once")[0], "forever")
+    f("task", "stop", "forever")
+    has(f("task", "wait", task, status=70)[1], "stopped")
+    child = subprocess.Popen([l.bin("propctl"), "run", "forever.wasm"], cwd=MODULES,
+                             env={**os.environ, "PROPCTL_URL": f.url}, stderr=subprocess.PIPE)
+    wait_until(lambda: "running" in f("task", "list", "--state", "running")[0], 5, "it runs")
+    child.send_signal(signal.SIGINT)
+    _, err = child.communicate(timeout=10)
+    expect_eq(child.returncode, 130, err)
+    wait_until(lambda: not f("task", "list", "--state", "running", "-q")[0], 5, "it was stopped")
+
+
+def test_placement(l):
+    f = Fleet(l, tiny=TINY, big=[])
+    nodes = {n["metadata"]["labels"]["size"]: n["id"] for n in json.loads(f("node", "list", "-j")[0])}
+    for size, node in nodes.items():
+        f("run", "add.wasm", "-n", f"on-{size}", "--label", f"size={size}", "1", "2")
+        has(f("task", "show", f"on-{size}")[0], node)
+        f("run", "add.wasm", "-n", f"pin-{size}", "--node", node[:8], "1", "2")
+        has(f("task", "show", f"pin-{size}")[0], node)
+    f("node", "drain", nodes["big"])
+    has(f("run", "add.wasm", "--label", "size=big", "1", "2", status=70)[1], "")
+    f("node", "drain", nodes["big"], "--off")
+    f("run", "add.wasm", "--label", "size=big", "1", "2")
+    _, err = f("run", "add.wasm", "--label", "size=huge", "1", "2", status=70)
+    has(err, "no proplet")
+    f("run", "add.wasm", "--name", "later", "--queue", "--detach", "--label", "size=huge", "1", "2")
+    has(f("task", "show", "later")[0], "pending", "placement")
+
+
+def test_invoke_daemon_outputs(l):
+    f = Fleet(l, tiny=TINY)
+    f("run", "greet.wasm", "--latent")
+    wait_until(lambda: f.try_("invoke", "greet", "Ada")[1] == "hello, Ada\n", 5, "the invocation")
+    expect_eq(f("invoke", "greet", "Grace")[0], "hello, Grace\n")
+    f("run", "readings.wasm", "--daemon", "-d", "--cap", "sensor,time", "temperature", "5", "3")
+    out, _ = f("task", "outputs", "readings", "--follow")
+    expect_eq(out.count('"mean":21.50'), 3)
+
+
+def test_workflow_and_job(l):
+    f = Fleet(l, tiny=TINY)
+    examples = lab.ROOT / "examples"
+    group = f("workflow", "create", examples / "workflow.json", "--start")[0].strip()
+    out, _ = f("workflow", "wait", group[:8], "--wait", "20s")
+    has(out, "both sides were measured", "skipped")
+    job = f("job", "create", examples / "job.json", "--start")[0].strip()
+    wait_until(lambda: f("job", "show", job[:8])[0].count("completed") == 4, 20, "the job")
+    has(f("job", "list")[0], "sums", "completed")
+
+
+def test_run_is_quick(l):
+    f = Fleet(l, big=[])
+    f("run", "add.wasm", "1", "1")
+    times = []
+    for _ in range(20):
+        start = time.monotonic()
+        f("run", "add.wasm", "1", "1")
+        times.append((time.monotonic() - start) * 1000)
+    l.note(f"median {statistics.median(times):.0f} ms, least {min(times):.0f} ms")
+    expect(min(times) < 50, f"a run of a cached module takes {min(times):.0f} ms")
+
+
+def test_many_at_once(l):
+    f = Fleet(l, big=[], tiny=TINY)
+    f("module", "upload", "add.wasm")
+    with concurrent.futures.ThreadPoolExecutor(8) as pool:
+        outs = list(pool.map(lambda i: f("run", "add.wasm", str(i), "1")[0], range(40)))
+    expect_eq(outs, [f"{i + 1}\n" for i in range(40)])
+
+
+lab.main(globals())
