@@ -23,7 +23,7 @@
 
 #define SLICE          777
 #define FUEL_MAX       2000000000u
-#define STACK_BYTES    49152
+#define STACK_BYTES    98304
 #define TABLE_ELEMS    20000
 #define INSTANCES_MAX  128
 #define EXTERNS_MAX    1024
@@ -41,6 +41,8 @@ enum kind {
 	ASSERT_INVALID,
 	ASSERT_UNLINKABLE,
 	ASSERT_UNINSTANTIABLE,
+	ACCEPTED, /* loads */
+	REFUSED,  /* is malformed or invalid */
 };
 
 enum form {
@@ -555,6 +557,23 @@ static void do_refused(struct spec *s, enum kind kind)
 	s->current = before;
 }
 
+/* Only loads, above all that is. */
+static void do_load(struct spec *s, bool accepted)
+{
+	struct text wasm = take_bytes(s, take(s, 4));
+	struct rotor_diag diag = {.text = "accepted"};
+	const struct rotor_module *module;
+	enum rotor_err err = rotor_load(s->top, (size_t)(s->block_end - s->top), wasm.at,
+					wasm.bytes, 0, &module, &diag);
+
+	if (accepted) {
+		verdict(s, err == ROTOR_OK, "refused", diag.text);
+	} else {
+		verdict(s, err == ROTOR_ERR_MALFORMED || err == ROTOR_ERR_INVALID,
+			"not refused as expected", diag.text);
+	}
+}
+
 static void do_command(struct spec *s, enum kind kind)
 {
 	switch (kind) {
@@ -575,6 +594,10 @@ static void do_command(struct spec *s, enum kind kind)
 	case ASSERT_UNLINKABLE:
 	case ASSERT_UNINSTANTIABLE:
 		do_refused(s, kind);
+		break;
+	case ACCEPTED:
+	case REFUSED:
+		do_load(s, kind == ACCEPTED);
 		break;
 	}
 }
