@@ -436,6 +436,8 @@ def test_completion(l):
     has(p("complete", "task")[0], "0b7c1f2e\nsum\n")
     for shell in ("bash", "zsh", "fish"):
         (p.folder / shell).write_text(p("completion", shell)[0])
+        if lab.shutil.which(shell):
+            expect_eq(l.run([shell, "-n", shell])[0], 0, f"{shell} -n")
     path = f"{os.path.dirname(l.bin('propctl'))}:{os.environ['PATH']}"
 
     def complete(line):

@@ -118,11 +118,38 @@ static void bash(void)
 	      stdout);
 }
 
-/* zsh runs bash's completion. */
+/* Both as a file found by compinit and as something to be sourced. */
 static void zsh(void)
 {
-	fputs("#compdef propctl\nautoload -U +X bashcompinit && bashcompinit\n", stdout);
-	bash();
+	fputs("#compdef propctl\n"
+	      "# Completion of propctl for zsh.\n"
+	      "_propctl() {\n"
+	      "\tlocal cur=$words[CURRENT] prev=$words[CURRENT-1] options= noun= key\n"
+	      "\tlocal -a given\n"
+	      "\tgiven=(${words[2,CURRENT-1]:#-*})\n"
+	      "\tcase $prev in\n"
+	      "\t--file|-f|--cacert) _files; return ;;\n"
+	      "\t--node) noun=node ;;\n"
+	      "\t--cap|-c) compadd gpio sensor kv time publish; return ;;\n"
+	      "\tesac\n"
+	      "\tkey=$given[1]\n",
+	      stdout);
+	printf("\tcase $key in\n\t'') compadd %s; return ;;\n", words_of(""));
+	print_groups(
+		"\t%s) (( $#given >= 2 )) || { compadd %s; return; }; key+=\" $given[2]\" ;;\n");
+	fputs("\tesac\n\tcase $key in\n", stdout);
+	print_cases("\t'%s') options='%s'; : ${noun:=%s} ;;\n");
+	fputs("\tesac\n"
+	      "\tcase $cur,$noun in\n"
+	      "\t-*) compadd -- ${=options} ;;\n"
+	      "\t*,file) _files ;;\n"
+	      "\t*,shell) compadd bash zsh fish ;;\n"
+	      "\t*,?*) compadd -- ${(f)\"$(propctl complete $noun 2>/dev/null)\"} ;;\n"
+	      "\tesac\n"
+	      "}\n"
+	      "if [[ $funcstack[1] == _propctl ]]; then _propctl; else compdef _propctl propctl; "
+	      "fi\n",
+	      stdout);
 }
 
 static void fish_options(const struct cli_command *c, const char *seen)
