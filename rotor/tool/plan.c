@@ -29,27 +29,32 @@ static uint32_t round8(uint64_t bytes)
 	return (uint32_t)base_align_up((size_t)bytes, 8);
 }
 
-/* Is there an exported main(argc, argv) that would be called? */
-static bool has_main_with_args(const struct rotor_module *module)
+bool plan_find_main(const struct rotor_module *module, uint32_t *idx)
 {
-	struct rotor_functype type;
-	uint32_t idx;
+	return rotor_module_find(module, "_start", ROTOR_FUNC, idx) ||
+	       rotor_module_find(module, "main", ROTOR_FUNC, idx) ||
+	       rotor_module_find(module, "__main_argc_argv", ROTOR_FUNC, idx);
+}
 
-	if (rotor_module_find(module, "_start", ROTOR_FUNC, &idx) ||
-	    !rotor_module_find(module, "main", ROTOR_FUNC, &idx)) {
-		return false;
-	}
-	type = rotor_module_functype(module, idx);
+bool plan_main_has_args(const struct rotor_module *module, uint32_t idx)
+{
+	struct rotor_functype type = rotor_module_functype(module, idx);
+
 	return type.param_count == 2 && type.types[0] == ROTOR_I32 && type.types[1] == ROTOR_I32;
 }
 
 /* The heap that a module gets when the user does not say. */
 static uint32_t default_heap(const struct plan *plan, const struct plan_options *o)
 {
+	uint32_t idx;
+
 	if (rotor_import_wants_heap(plan->module)) {
 		return o->pool_given ? POOL_HEAP_BYTES : HEAP_BYTES;
 	}
-	return has_main_with_args(plan->module) ? round8(o->args_bytes + 512) : 0;
+	return !o->invoked && plan_find_main(plan->module, &idx) &&
+			       plan_main_has_args(plan->module, idx)
+		       ? round8(o->args_bytes + 512)
+		       : 0;
 }
 
 /* The limits before the pool has its say. */

@@ -10,6 +10,7 @@ struct plan_options {
 	uint32_t stack_bytes, heap_bytes;
 	uint64_t memory_bytes_max, pool_bytes;
 	bool stack_given, heap_given, memory_given, pool_given;
+	bool invoked;        /* a function was named; main does not count */
 	uint32_t args_bytes; /* that main(argc, argv) would need */
 };
 
@@ -23,6 +24,13 @@ struct plan {
 	size_t instance_bytes;
 	struct rotor_instance *instance;
 };
+
+/* The function that runs when the user names none: _start, else main, also as clang names one that
+ * takes arguments. */
+bool plan_find_main(const struct rotor_module *module, uint32_t *idx);
+
+/* Is it called as main(argc, argv)? */
+bool plan_main_has_args(const struct rotor_module *module, uint32_t idx);
 
 /* Loads and instantiates. Returns EXIT_OK, or another exit status after complaining. */
 int plan_make(struct plan *plan, const struct plan_options *options, const char *path,

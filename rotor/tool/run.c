@@ -74,6 +74,7 @@ static bool parse_option(struct run *run, struct options *o)
 
 	if (option_is(o, "--invoke", true)) {
 		run->invoke = o->value;
+		p->invoked = true;
 	} else if (option_is(o, "--fuel", true)) {
 		run->fuel = option_number("--fuel", o->value, UINT64_MAX);
 	} else if (option_is(o, "--time-ms", true)) {
@@ -136,8 +137,7 @@ static bool find_function(struct run *run, uint32_t *idx)
 		complain("%s exports no function '%s'", run->path, run->invoke);
 		return false;
 	}
-	if (rotor_module_find(module, "_start", ROTOR_FUNC, idx) ||
-	    rotor_module_find(module, "main", ROTOR_FUNC, idx)) {
+	if (plan_find_main(module, idx)) {
 		return true;
 	}
 	complain("%s exports neither _start nor main; name a function with --invoke", run->path);
@@ -195,12 +195,6 @@ static struct rotor_value *parse_args(struct run *run, const struct rotor_functy
 	return values;
 }
 
-static bool is_main_with_args(const struct run *run, const struct rotor_functype *type)
-{
-	return run->invoke == NULL && type->param_count == 2 && type->types[0] == ROTOR_I32 &&
-	       type->types[1] == ROTOR_I32;
-}
-
 /* Prepares the call. Returns an exit status. */
 static int begin_call(struct run *run, uint32_t func_idx)
 {
@@ -209,7 +203,7 @@ static int begin_call(struct run *run, uint32_t func_idx)
 	struct rotor_diag diag;
 	enum rotor_err err;
 
-	if (is_main_with_args(run, &type)) {
+	if (run->invoke == NULL && plan_main_has_args(run->plan.module, func_idx)) {
 		if (!put_argv(run, argv)) {
 			complain("main has no room for its arguments; give it some with --heap");
 			return EXIT_LIMIT;
