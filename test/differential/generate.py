@@ -10,7 +10,7 @@ import struct
 
 I32, I64, F32, F64, FUNCREF, EXTERNREF = 0x7f, 0x7e, 0x7d, 0x7c, 0x70, 0x6f
 NUMBERS = (I32, I64, F32, F64)
-COUNTER = 300  # loop passes and calls of one exported call
+COUNTER = 1000  # loop passes and calls of one exported call
 BODY_MAX = 500  # bytes, about
 MEMORY_MASK = 0x3ff
 
@@ -86,8 +86,9 @@ def as_int(t):
 class Function:
     """One function being made: its type, locals and code."""
 
-    def __init__(self, module, params, results):
+    def __init__(self, module, params, results, number=-1):
         self.m, self.r = module, module.random
+        self.place = number  # calls go to functions with a higher one, mostly
         self.params, self.results = params, results
         self.locals = list(params)
         self.code = bytearray()
@@ -321,20 +322,35 @@ class Function:
         self.expr(t, depth)
         self.leave()
 
+    def again(self, depth):
+        """Goes back to the loop's head on any condition, but not often."""
+        turns = self.new_local(I32)
+        self.expr(I32, depth)
+        self.index(0x20, turns)
+        self.op(0x41, 1, 0x6a)
+        self.index(0x22, turns)
+        self.op(0x41, self.r.randrange(2, 12), 0x49, 0x71)
+        self.index(0x0d, 0)
+
     def in_loop(self, t, depth):
         self.enter(0x03, [], [t])
         self.use_counter()
         self.statements(depth)
         if self.r.random() < 0.6:
-            self.expr(I32, depth)
-            self.index(0x0d, 0)
+            self.again(depth)
         self.expr(t, depth)
         self.leave()
 
+    def callable(self, fits):
+        """Functions whose type fits, mostly such as do not call back; maybe none."""
+        recursive = self.r.random() < 0.1
+        return [i for i, s in enumerate(self.m.signatures) if fits(s) and (i > self.place or recursive)]
+
     def call(self, t, depth):
-        found = [i for i, (_, results) in enumerate(self.m.signatures) if t in results]
+        found = self.callable(lambda s: t in s[1])
         if not found:
-            return self.leaf(t)
+            self.leaf(t)
+            return
         callee = self.r.choice(found)
         params, results = self.m.signatures[callee]
         for p in params:
@@ -342,16 +358,25 @@ class Function:
         self.index(0x10, callee)
         self.keep_one(results, t)
 
+    def table_index(self, callee):
+        """An index into table 0, of callee if it is there."""
+        found = [i for i, f in enumerate(self.m.elements) if f == callee]
+        if found and self.r.random() < 0.9:
+            self.op(0x41, self.r.choice(found))
+        else:
+            self.expr(I32, 0)
+            self.op(0x41, 7, 0x71)
+
     def call_indirect(self, t, depth):
-        found = [s for s in self.m.signatures if t in s[1]]
+        found = self.callable(lambda s: t in s[1])
         if not found:
-            return self.leaf(t)
-        params, results = self.r.choice(found)
+            self.leaf(t)
+            return
+        callee = self.r.choice(found)
+        params, results = self.m.signatures[callee]
         for p in params:
             self.expr(p, depth - 1)
-        self.expr(I32, 0)
-        if self.r.random() < 0.8:
-            self.op(0x41, 7, 0x71)
+        self.table_index(callee)
         self.op(0x11)
         self.code += unsigned(self.m.type_idx(params, results)) + b"\x00"
         self.keep_one(results, t)
@@ -463,8 +488,7 @@ class Function:
         self.enter(0x03, [], [])
         self.use_counter()
         self.statements(depth)
-        self.expr(I32, depth)
-        self.index(0x0d, 0)
+        self.again(depth)
         self.leave()
 
     def block(self, depth):
@@ -473,8 +497,10 @@ class Function:
         self.leave()
 
     def targets(self):
-        """Labels that carry nothing; passing to a loop's is counted at its head."""
-        return [i for i, carried in enumerate(reversed(self.labels)) if not carried]
+        """Labels that carry nothing, few of them loops'; passing to a loop's is counted at its head."""
+        back = self.r.random() < 0.1
+        labels = zip(reversed(self.labels), reversed(self.loops))
+        return [i for i, (carried, loop) in enumerate(labels) if not carried and (back or not loop)]
 
     def branch_if(self, depth):
         found = self.targets()
@@ -486,11 +512,11 @@ class Function:
         """br, return, a tail call or unreachable: nothing after it runs."""
         choice = self.r.random()
         if choice < 0.5:
-            i = self.r.randrange(len(self.labels))
+            i = self.r.choice([i for i, loop in enumerate(reversed(self.loops)) if not loop or self.r.random() < 0.1])
             for t in self.labels[-1 - i]:
                 self.expr(t, depth)
             self.index(0x0c, i)
-        elif choice < 0.8 or not self.m.tail_calls:
+        elif choice < 0.8 or not self.m.tail_calls or not self.callable(lambda s: s[1] == self.results):
             for t in self.results:
                 self.expr(t, depth)
             self.op(0x0f)
@@ -500,7 +526,7 @@ class Function:
             self.op(0x00)
 
     def tail_call(self, depth):
-        found = [i for i, (_, results) in enumerate(self.m.signatures) if results == self.results]
+        found = self.callable(lambda s: s[1] == self.results)
         if not found:
             self.op(0x00)
             return
@@ -510,8 +536,8 @@ class Function:
         if self.r.random() < 0.7:
             self.index(0x12, callee)
         else:
-            self.expr(I32, 0)
-            self.op(0x41, 7, 0x71, 0x13)
+            self.table_index(callee)
+            self.op(0x13)
             self.code += unsigned(self.m.type_idx(*self.m.signatures[callee])) + b"\x00"
 
     def switch(self, depth):
@@ -563,7 +589,10 @@ class Function:
             self.op(0xfc, 12, 1, self.r.randrange(len(self.m.tables)))
 
     def call_for_effect(self, depth):
-        callee = self.r.randrange(len(self.m.signatures))
+        found = self.callable(lambda s: True)
+        if not found:
+            return
+        callee = self.r.choice(found)
         params, results = self.m.signatures[callee]
         for p in params:
             self.expr(p, depth - 1)
@@ -630,7 +659,8 @@ class Module:
         self.declared = list(range(len(self.signatures)))
         self.globals = [I32, I32, I64, F32, F64, r.choice(NUMBERS), FUNCREF]
         self.tables = [10, 8][:r.randrange(1, 3)]
-        bodies = [Function(self, p, q).random_body() for p, q in self.signatures]
+        self.elements = [r.choice(self.declared) for _ in range(8)]  # of table 0
+        bodies = [Function(self, p, q, i).random_body() for i, (p, q) in enumerate(self.signatures)]
         self.exports = []
         signatures = list(self.signatures)
         for i, (params, results) in enumerate(self.signatures):
@@ -702,7 +732,7 @@ class Module:
     def assemble(self, signatures, bodies):
         r = self.random
         func_types = [unsigned(self.type_idx(p, q)) for p, q in signatures]
-        elements = vector(unsigned(r.choice(self.declared)) for _ in range(8))
+        elements = vector(map(unsigned, self.elements))
         globals_ = [bytes([t, 1]) + (self.constant(t) if i else b"\x41\x00\x0b") for i, t in enumerate(self.globals)]
         data = [r.randbytes(16), r.randbytes(12)]
         types = [b"\x60" + vector(bytes([t]) for t in p) + vector(bytes([t]) for t in q) for p, q in self.types]
