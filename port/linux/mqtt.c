@@ -39,7 +39,7 @@ static int64_t monotonic_ms(void)
 
 static void own_address(int fd, char *out, size_t room)
 {
-	struct sockaddr_storage a;
+	struct sockaddr_storage a = {0};
 	socklen_t n = sizeof(a);
 	const void *at;
 

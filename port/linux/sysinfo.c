@@ -24,7 +24,7 @@ static int64_t ms_of(clockid_t clock)
 
 uint64_t sysinfo_now_ms(void)
 {
-	return (uint64_t)ms_of(CLOCK_MONOTONIC);
+	return (uint64_t)ms_of(CLOCK_BOOTTIME); /* a lease goes on while the machine sleeps */
 }
 
 int64_t sysinfo_wall_ms(void)
