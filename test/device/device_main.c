@@ -3,6 +3,7 @@
  * The program for emulated boards; built for the host too, to compare.
  *
  *     device run FILE.wasm FUNC SLICE [ARG...]   calls FUNC with numbers, SLICE fuel at a time (0: all at once)
+ *     device move FILE.wasm FUNC SLICE [ARG...]  the same, and after each slice the instance goes to another place
  *     device spec FILE.cmds...                   runs the specification's tests (convert makes the lists)
  *
  * run prints "result R", "fuel F", "ticks T" of the call, and what it takes of memory. Numbers are decimal; floats are
@@ -82,79 +83,128 @@ static void print_results(struct rotor_instance *instance)
 	}
 }
 
-/* Calls and runs to the end; prints. */
-static int call(struct rotor_instance *instance, uint32_t func, uint64_t slice, int count,
-		char **texts)
+/* An instance, and where it can go. */
+struct place {
+	uint8_t *here, *other; /* other: NULL if it stays */
+	size_t bytes;
+	const struct rotor_module *module;
+	struct rotor_instance *instance;
+};
+
+static const struct rotor_imports no_imports;
+
+/* Copies the instance to its other place, ruins the old one, and goes on there. */
+static bool move(struct place *p)
 {
-	struct rotor_functype type = rotor_module_functype(rotor_instance_module(instance), func);
+	uint8_t *old = p->here;
+
+	memcpy(p->other, p->here, p->bytes);
+	memset(old, 0xa5, p->bytes);
+	p->here = p->other;
+	p->other = old;
+	return rotor_attach(p->here, p->bytes, p->module, &no_imports, &p->instance, NULL) ==
+	       ROTOR_OK;
+}
+
+/* Runs to the end, slice by slice. */
+static enum rotor_status run_slices(struct place *p, uint64_t slice)
+{
+	for (;;) {
+		enum rotor_status status = rotor_run(p->instance, slice == 0 ? UINT64_MAX : slice);
+
+		if (status != ROTOR_FUEL) {
+			return status;
+		}
+		if (p->other != NULL && !move(p)) {
+			printf("the moved instance was refused\n");
+			return ROTOR_HOST;
+		}
+	}
+}
+
+/* Calls and runs to the end; prints. */
+static int call(struct place *p, uint32_t func, uint64_t slice, int count, char **texts)
+{
+	struct rotor_functype type = rotor_module_functype(p->module, func);
 	struct rotor_value args[ARGS_MAX];
 	struct rotor_diag diag = {.text = ""};
-	enum rotor_status status;
 
 	memset(args, 0, sizeof(args));
 	for (int i = 0; i < BASE_MIN(count, ARGS_MAX); i++) {
 		args[i].type = i < type.param_count ? (enum rotor_type)type.types[i] : ROTOR_I32;
 		args[i].i64 = strtoll(texts[i], NULL, 10);
 	}
-	if (rotor_call(instance, func, args, (uint32_t)count, &diag) != ROTOR_OK) {
+	if (rotor_call(p->instance, func, args, (uint32_t)count, &diag) != ROTOR_OK) {
 		return refuse("call", &diag);
 	}
 	uint64_t start = board_ticks();
-	do {
-		status = rotor_run(instance, slice == 0 ? UINT64_MAX : slice);
-	} while (status == ROTOR_FUEL);
+	enum rotor_status status = run_slices(p, slice);
 	uint64_t used = board_ticks() - start;
-	if (status != ROTOR_DONE) {
-		printf("trap: %s\n", rotor_trap_text(rotor_trap(instance)));
+	if (status == ROTOR_DONE) {
+		print_results(p->instance);
 	} else {
-		print_results(instance);
+		printf("trap: %s\n", rotor_trap_text(rotor_trap(p->instance)));
 	}
-	printf("fuel %llu\nticks %llu\n", (unsigned long long)rotor_fuel_used(instance),
+	printf("fuel %llu\nticks %llu\n", (unsigned long long)rotor_fuel_used(p->instance),
 	       (unsigned long long)used);
 	return status == ROTOR_DONE ? 0 : 70;
 }
 
-static int run(int count, char **texts)
+/* Loads the file into the beginning of m, the module after it; false when something was printed instead. */
+static bool load(const char *file, struct memory *m, const struct rotor_module **out,
+		 uint64_t *ticks)
 {
-	static const struct rotor_imports no_imports;
+	struct rotor_diag diag = {.text = "no room"};
+	const uint8_t *wasm = m->at;
+	long bytes = board_read(file, m->at, m->bytes);
+
+	if (bytes < 0) {
+		printf("%s: cannot be read, or is too long\n", file);
+		return false;
+	}
+	shrink(m, (size_t)bytes);
+	uint64_t start = board_ticks();
+	if (rotor_load(m->at, m->bytes, wasm, (size_t)bytes, ROTOR_LOAD_BYTES_STAY, out, &diag) !=
+	    ROTOR_OK) {
+		refuse(file, &diag);
+		return false;
+	}
+	*ticks = board_ticks() - start;
+	shrink(m, rotor_module_bytes(*out));
+	return true;
+}
+
+static int run(bool moves, int count, char **texts)
+{
 	const struct rotor_limits limits = {.stack_bytes = STACK_BYTES};
 	struct rotor_diag diag = {.text = "no room"};
 	struct rotor_module_info info;
-	struct rotor_instance *instance;
-	const struct rotor_module *module;
+	struct place p = {.other = NULL};
 	struct memory m;
+	uint64_t load_ticks;
 	uint32_t func;
 
 	m.at = board_memory(&m.bytes);
-	const uint8_t *wasm = m.at;
-	long bytes = board_read(texts[0], m.at, m.bytes);
-	if (bytes < 0) {
-		printf("%s: cannot be read, or is too long\n", texts[0]);
+	if (!load(texts[0], &m, &p.module, &load_ticks)) {
 		return 65;
 	}
-	shrink(&m, (size_t)bytes);
-	uint64_t start = board_ticks();
-	if (rotor_load(m.at, m.bytes, wasm, (size_t)bytes, ROTOR_LOAD_BYTES_STAY, &module, &diag) !=
-	    ROTOR_OK) {
+	p.here = m.at;
+	p.bytes = rotor_instance_bytes(p.module, &limits);
+	if (p.bytes > m.bytes / 2 || rotor_instantiate(p.here, p.bytes, p.module, &no_imports,
+						       &limits, &p.instance, &diag) != ROTOR_OK) {
 		return refuse(texts[0], &diag);
 	}
-	uint64_t load = board_ticks() - start;
-	shrink(&m, rotor_module_bytes(module));
-	size_t need = rotor_instance_bytes(module, &limits);
-	if (need > m.bytes || rotor_instantiate(m.at, need, module, &no_imports, &limits, &instance,
-						&diag) != ROTOR_OK) {
-		return refuse(texts[0], &diag);
-	}
-	if (!rotor_module_find(module, texts[1], ROTOR_FUNC, &func)) {
+	if (!rotor_module_find(p.module, texts[1], ROTOR_FUNC, &func)) {
 		printf("%s: exports no function '%s'\n", texts[0], texts[1]);
 		return 65;
 	}
-	int status = call(instance, func, strtoull(texts[2], NULL, 10), count - 3, texts + 3);
-	rotor_module_info(module, &info);
+	p.other = moves ? m.at + base_align_up(p.bytes, 8) : NULL;
+	int status = call(&p, func, strtoull(texts[2], NULL, 10), count - 3, texts + 3);
+	rotor_module_info(p.module, &info);
 	printf("load %llu\nmodule %lu\nform %lu\ncode %lu\ninstance %lu\nstack %lu\n",
-	       (unsigned long long)load, (unsigned long)rotor_module_bytes(module),
-	       (unsigned long)info.form_bytes, (unsigned long)info.code_bytes, (unsigned long)need,
-	       (unsigned long)rotor_stack_peak(instance));
+	       (unsigned long long)load_ticks, (unsigned long)rotor_module_bytes(p.module),
+	       (unsigned long)info.form_bytes, (unsigned long)info.code_bytes,
+	       (unsigned long)p.bytes, (unsigned long)rotor_stack_peak(p.instance));
 	return status;
 }
 
@@ -163,12 +213,12 @@ int main(int argc, char **argv)
 	char **texts;
 	int count = board_arguments(argc, argv, &texts);
 
-	if (count >= 4 && strcmp(texts[0], "run") == 0) {
-		return run(count - 1, texts + 1);
+	if (count >= 4 && (strcmp(texts[0], "run") == 0 || strcmp(texts[0], "move") == 0)) {
+		return run(texts[0][0] == 'm', count - 1, texts + 1);
 	}
 	if (count >= 2 && strcmp(texts[0], "spec") == 0) {
 		return spec(count - 1, texts + 1);
 	}
-	printf("usage: device run FILE.wasm FUNC SLICE [ARG...] | device spec FILE.cmds...\n");
+	printf("usage: device run|move FILE.wasm FUNC SLICE [ARG...] | device spec FILE.cmds...\n");
 	return 64;
 }
