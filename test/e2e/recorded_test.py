@@ -69,5 +69,66 @@ def test_reports_have_propellers_form(l):
             expect(isinstance(metrics[part][key], (int, float)), f"{part}.{key}")
 
 
+# ---- our manager asked as Propeller's was
+
+
+def scripted_node(client, m):
+    """Does what the node did when the exchanges were recorded."""
+    said = m.json() or {}
+    if "/start" in m.topic and not said.get("latent") and said.get("name") != "spin":
+        client.publish(f"{P}/control/proplet/results", {
+            "task_id": said["id"], "proplet_id": NODE, "results": "30", "error": None}, wait=False)
+    if "/invoke" in m.topic:
+        client.publish(f"{P}/control/proplet/invoke_results", {
+            "task_id": said["id"], "invocation_id": said["invocation_id"], "proplet_id": NODE,
+            "results": "hola", "error": None}, wait=False)
+
+
+def same_shape(ours, theirs, where):
+    if isinstance(theirs, dict):
+        for key, value in theirs.items():
+            if key in ("results", "error", "metadata"):
+                continue
+            expect(key in ours, f"{where}: key {key!r} is missing in {str(ours)[:300]}")
+            if value is not None and ours[key] is not None:
+                expect_eq(type(ours[key]).__name__, type(value).__name__, f"{where}: {key}")
+            if isinstance(value, list) and value and isinstance(value[0], dict):
+                expect(ours[key], f"{where}: {key} is empty")
+                same_shape(ours[key][0], value[0], f"{where}: {key}[0]")
+
+
+def test_our_manager_answers_alike(l):
+    """The recorded HTTP exchanges again, with our manager: status and shape of each reply."""
+    broker, port = l.broker(), lab.free_port()
+    l.process("manager", [l.bin("proplet-manager"), "--mqtt-address", broker.url, "--http-port",
+                          port, "--tenant-id", TENANT, "--channel-id", CHANNEL, "--store",
+                          f"sqlite://{l.folder}/manager.db"])
+    lab.wait_until(lambda: lab.can_connect(port), 20, "our manager listens")
+    http = l.http(f"http://127.0.0.1:{port}")
+    node = l.client(broker, NODE, on_message=scripted_node)
+    node.subscribe(f"{P}/control/manager/#")
+    node.publish(f"{P}/control/proplet/create", {"proplet_id": NODE, "namespace": "default",
+                                                 "metadata": {"os": "linux", "tags": ["edge"]}})
+    node.publish(f"{P}/control/proplet/alive", {"proplet_id": NODE, "status": "alive"})
+    lab.wait_until(lambda: NODE in http.get("/proplets").body.decode(), 10, "the node is known")
+    ids, count = {}, 0
+    for e in json.loads((RECORDED / "propeller_http.json").read_text()):
+        path = e["path"]
+        for theirs, ours in ids.items():
+            path = path.replace(theirs, ours)
+        reply = http.request(e["method"], path, e["body"])
+        where = f"{e['method']} {e['path']}"
+        if e["method"] == "POST" and path.endswith("/start") and reply.status != e["status"]:
+            expect(reply.status in (200, 409, 503), f"{where}: {reply}")
+            continue  # an image that is nowhere: we say so at once
+        expect_eq(reply.status, e["status"], f"{where}: {reply}; status")
+        if e["reply"]:
+            same_shape(reply.json(), json.loads(e["reply"]), where)
+        if path == "/tasks" and e["method"] == "POST":
+            ids[json.loads(e["reply"])["id"]] = reply.json()["id"]
+        count += 1
+    l.note(f"{count} exchanges alike")
+
+
 if __name__ == "__main__":
     lab.main(globals())
