@@ -8,6 +8,7 @@
  *         (named, registered or with imports), then the module at hand.
  * Rules:  1. A module for which the block has no room is left out, with all commands on it.
  *         2. Every call runs in slices of SLICE fuel, so that each test is also one of stopping and going on.
+ *         3. Every module is also loaded in small pieces, which must give the same error, or a module as long.
  * Bounds: FUEL_MAX for one call.
  * Not:    modules in the text format.
  */
@@ -236,6 +237,53 @@ static void forget_current(struct spec *s)
 	s->top = s->keep;
 }
 
+static enum rotor_err load_pieces(struct text wasm, void *block, size_t block_bytes,
+				  uint32_t piece_bytes, const struct rotor_module **out,
+				  struct rotor_diag *diag)
+{
+	struct rotor_loader *loader;
+	enum rotor_err err = ROTOR_OK;
+
+	TRY(rotor_load_begin(block, block_bytes, &loader));
+	for (uint32_t at = 0; at < wasm.bytes && err == ROTOR_OK; at += piece_bytes) {
+		err = rotor_load_feed(loader, wasm.at + at, BASE_MIN(piece_bytes, wasm.bytes - at));
+	}
+	if (err == ROTOR_OK) {
+		err = rotor_load_end(loader, out);
+	}
+	if (err != ROTOR_OK) {
+		*diag = *rotor_load_diag(loader);
+	}
+	return err;
+}
+
+/* Loads at the place given, after a try in pieces in the same place, whose outcome must agree. */
+static enum rotor_err load(struct spec *s, struct text wasm, uint8_t *at,
+			   const struct rotor_module **out, struct rotor_diag *diag)
+{
+	static const uint16_t piece_bytes[] = {1, 2, 3, 7, 64, 100, 512};
+	struct rotor_diag pieces_diag = {.text = ""};
+	const struct rotor_module *module;
+	size_t room = (size_t)(s->block_end - at), pieces_bytes = 0;
+	uint32_t piece = piece_bytes[s->line % BASE_COUNT(piece_bytes)];
+	enum rotor_err pieces = load_pieces(wasm, at, room, piece, &module, &pieces_diag);
+
+	if (pieces == ROTOR_OK) {
+		pieces_bytes = rotor_module_bytes(module);
+	}
+	enum rotor_err err = rotor_load(at, room, wasm.at, wasm.bytes, 0, out, diag);
+	if (err != pieces || (err != ROTOR_OK && diag->offset != pieces_diag.offset)) {
+		fail(s, "whole: error %d at %lu (%s); in pieces of %lu: error %d at %lu (%s)",
+		     (int)err, (unsigned long)diag->offset, diag->text, (unsigned long)piece,
+		     (int)pieces, (unsigned long)pieces_diag.offset, pieces_diag.text);
+	} else if (err == ROTOR_OK && rotor_module_bytes(*out) != pieces_bytes) {
+		fail(s, "the module takes %lu bytes, loaded in pieces of %lu %lu",
+		     (unsigned long)rotor_module_bytes(*out), (unsigned long)piece,
+		     (unsigned long)pieces_bytes);
+	}
+	return err;
+}
+
 /* Loads and instantiates; what is made lies between keep and top. LIMIT stands for no room. */
 static enum rotor_err make(struct spec *s, struct text wasm, struct rotor_diag *diag)
 {
@@ -245,8 +293,7 @@ static enum rotor_err make(struct spec *s, struct text wasm, struct rotor_diag *
 	struct rotor_limits limits;
 	enum rotor_err err;
 
-	err = rotor_load(s->keep, (size_t)(s->block_end - s->keep), wasm.at, wasm.bytes, 0, &module,
-			 diag);
+	err = load(s, wasm, s->keep, &module, diag);
 	if (err != ROTOR_OK) {
 		return err;
 	}
@@ -563,8 +610,7 @@ static void do_load(struct spec *s, bool accepted)
 	struct text wasm = take_bytes(s, take(s, 4));
 	struct rotor_diag diag = {.text = "accepted"};
 	const struct rotor_module *module;
-	enum rotor_err err = rotor_load(s->top, (size_t)(s->block_end - s->top), wasm.at,
-					wasm.bytes, 0, &module, &diag);
+	enum rotor_err err = load(s, wasm, s->top, &module, &diag);
 
 	if (accepted) {
 		verdict(s, err == ROTOR_OK, "refused", diag.text);
