@@ -158,6 +158,7 @@ struct http {
 	CURL *curl;
 	const char *base;
 	const char *token; /* PROPCTL_TOKEN; NULL: none */
+	bool patient;      /* Ctrl-C does not end the request under way */
 	char error[CURL_ERROR_SIZE];
 };
 
@@ -248,8 +249,8 @@ struct cli {
 int task_body(struct cli *cli, const char *name, const char *const *inputs, int input_count,
 	      json_t **out);
 /* Waits for a task's end, printing what it logs and publishes; then its result. The status tells
- * how it ended. stop_on_interrupt: Ctrl-C stops the task. */
-int wait_task(struct cli *cli, const char *id, bool stop_on_interrupt);
+ * how it ended. task: as it was last seen, or NULL. stop_on_interrupt: Ctrl-C stops the task. */
+int wait_task(struct cli *cli, const char *id, json_t *task, bool stop_on_interrupt);
 /* Prints rows of tasks as a table. */
 void task_table(const json_t *tasks);
 /* Reads a JSON file that holds an object or an array. */

@@ -52,11 +52,12 @@ def test_run(l):
     out, err = p("run", "add.wasm", "2", "-3", "40")
     expect_eq((out, err), ("39\n", ""))
     posts = [r for r in p.manager.requests if r[0] == "POST"]
-    expect_eq([r[1] for r in posts], ["/modules", "/tasks"])
+    expect_eq([r[1] for r in posts], ["/modules", "/tasks?wait_ms=100"])
     expect_eq(len({r[2] for r in p.manager.requests}), 1, "connections of one run")
     p.manager.requests.clear()
     p("run", "add.wasm", "2", "3")
-    expect_eq([r[1] for r in p.manager.requests if r[0] == "POST"], ["/tasks"])
+    expect_eq([r[1] for r in p.manager.requests if r[0] == "POST"], ["/tasks?wait_ms=100"])
+    expect(len(p.manager.requests) <= 4, f"a run takes {len(p.manager.requests)} requests")
 
 
 def test_run_is_quick(l):
@@ -141,7 +142,11 @@ def test_propeller_manager(l):
     has(p.named("homeless", status=70)[1], "no active proplets available")
     expect_eq(p.named("slow")[0], "late\n")
     has(p("status")[0], "1 pending, 0 running, 3 completed")
-    expect("homeless" not in p("top")[0], "a pending task among those that run")
+    (p.folder / "w.json").write_text('[{"name":"a"},{"name":"b","depends_on":["a"]},{"name":"c"}]')
+    p("workflow", "create", "w.json", "--start")
+    states = {t["name"]: t["state"] for t in p.manager.tasks.values()}
+    expect_eq((states["a"], states["b"], states["c"]), (3, 0, 3))
+    expect(" b " not in p("top")[0], "a pending task among those that run")
 
 
 def test_invoke(l):
@@ -224,6 +229,9 @@ def test_jobs_and_workflows(l):
     has(p("workflow", "wait", group[:8], "-w", "30", status=75)[0], "pending")
     p("task", "start", "b")
     has(p("workflow", "wait", group)[0], "completed")
+    has(p("workflow", "list")[0], group[:8], "running")
+    p("workflow", "start", group)
+    p("workflow", "stop", group)
     (p.folder / "j.json").write_text(json.dumps(tasks[:1]))
     job = p("job", "create", "j.json", "--name", "nightly", "--start")[0].strip()
     has(p("job", "list")[0], "nightly", "completed")

@@ -115,6 +115,10 @@
 	COMMAND("job", "stop", job_stop, "JOB", 1, 1, "", "stop a job")                            \
 	COMMAND("workflow", "create", workflow_create, "FILE", 1, 1, "start ",                     \
 		"create tasks that depend on each other, from a JSON file")                        \
+	COMMAND("workflow", "list", workflow_list, "", 0, 0, "limit ", "list the workflows")       \
+	COMMAND("workflow", "start", workflow_start, "WORKFLOW", 1, 1, "", "start a workflow")     \
+	COMMAND("workflow", "stop", workflow_stop, "WORKFLOW", 1, 1, "",                           \
+		"stop what runs of it and skip the rest")                                          \
 	COMMAND("workflow", "show", workflow_show, "WORKFLOW", 1, 1, "",                           \
 		"show how far a workflow is")                                                      \
 	COMMAND("workflow", "wait", workflow_wait, "WORKFLOW", 1, 1, "wait ",                      \

@@ -172,6 +172,7 @@ class Manager:
             task = self.add(body)
             if body.get("start") and not self.old:
                 self.start(task)
+                self.wait(task, query)
             return 201, shown(task)
         if len(parts) == 1:
             rows = [shown(t) for t in self.tasks.values()
@@ -223,11 +224,14 @@ class Manager:
             return 500, {"error": "the task is not a latent task that runs"}
         return 200, {"invoked": True, "results": "hello, " + " ".join(body.get("inputs") or [])}
 
+    def wait(self, task, query):
+        with self.lock:
+            self.lock.wait_for(lambda: task["state"] >= COMPLETED,
+                               int(query.get("wait_ms", 0)) / 1000)
+
     def task_results(self, task, query, _):
         if not self.old:
-            with self.lock:
-                self.lock.wait_for(lambda: task["state"] >= COMPLETED,
-                                   int(query.get("wait_ms", 0)) / 1000)
+            self.wait(task, query)
         if task["state"] < COMPLETED or "results" not in task:
             return 200, None
         return 200, {"results": task["results"]}
@@ -256,6 +260,20 @@ class Manager:
     # ---- groups ----
 
     def workflow(self, method, parts, query, body):
+        if self.old and (len(parts) > 1 or method == "GET"):
+            return 404, None
+        if method == "GET":
+            groups = {t["workflow_id"]: t for t in self.tasks.values() if "workflow_id" in t}
+            rows = [{"workflow_id": g, "state": "running"} for g in groups]
+            return 200, page(rows, query, "workflows")
+        if len(parts) == 3:
+            mine = [t for t in self.tasks.values() if t.get("workflow_id") == parts[1]]
+            for t in mine:
+                if parts[2] == "start" and not t.get("depends_on"):
+                    self.start(t)
+                elif parts[2] == "stop" and t["state"] < COMPLETED:
+                    self.end(t, {"state": FAILED, "error": "stopped"})
+            return 200, {"workflow_id": parts[1]}
         group = str(uuid.uuid4())
         tasks = [self.add(t, workflow_id=group) for t in body["tasks"]]
         return 201, {"tasks": [shown(t) for t in tasks]}

@@ -418,8 +418,9 @@ int job_stop(struct cli *cli)
 
 /* ---- workflows ---- */
 
-/* Starts those that depend on nothing; the manager starts the others when their turn comes, and
- * perhaps has started some of these with the first (409). */
+/* For a manager that starts no workflow as a whole (Propeller's): starts those that depend on
+ * nothing; it starts the others when their turn comes, and perhaps has started some of these with
+ * the first (409). */
 static int roots_start(struct cli *cli, const json_t *tasks)
 {
 	const json_t *task = NULL;
@@ -447,6 +448,24 @@ static int roots_start(struct cli *cli, const json_t *tasks)
 	return CLI_OK;
 }
 
+static int workflow_run(struct cli *cli, const char *id, const json_t *tasks)
+{
+	struct http_reply reply;
+	int status = http_send(&cli->http, "POST", text("/workflows/%s/start", text_url(id)), NULL,
+			       &reply);
+
+	if (status != CLI_OK) {
+		return status;
+	}
+	if (reply.status == 404 && tasks != NULL) {
+		status = roots_start(cli, tasks);
+	} else if (reply.status >= 400) {
+		status = http_refused(&cli->http, "start the workflow", &reply);
+	}
+	http_free(&reply);
+	return status;
+}
+
 int workflow_create(struct cli *cli)
 {
 	json_t *body = NULL;
@@ -467,38 +486,103 @@ int workflow_create(struct cli *cli)
 	} else if (id != NULL) {
 		printf("%s\n", text_clean(id));
 	}
-	if (args_has(&cli->args, CLI_OPT_START)) {
-		status = roots_start(cli, tasks);
+	if (id != NULL && args_has(&cli->args, CLI_OPT_START)) {
+		status = workflow_run(cli, id, tasks);
 	}
 	http_free(&reply);
 	return status;
+}
+
+int workflow_list(struct cli *cli)
+{
+	struct table t = {.headers = {"ID", "STATE", "TASKS", "AGE", NULL}};
+	const json_t *row = NULL;
+	json_t *rows = NULL;
+	size_t i = 0;
+	int status = api_list(&cli->http, "/workflows", "workflows",
+			      args_number(&cli->args, CLI_OPT_LIMIT, 0), &rows);
+
+	if (status != CLI_OK) {
+		return status;
+	}
+	json_array_foreach(rows, i, row)
+	{
+		const json_t *tasks = json_object_get(row, "tasks");
+
+		table_add(&t, api_short(api_text(row, "workflow_id")));
+		table_add(&t, job_state(row));
+		table_add(&t, json_is_array(tasks) ? text("%d", (int)json_array_size(tasks))
+						   : api_text(row, "task_count"));
+		table_add(&t, text_age(api_text(row, "created_at"), (int64_t)time(NULL)));
+	}
+	if (cli->json) {
+		api_print(rows);
+	} else if (cli->quiet) {
+		json_array_foreach(rows, i, row)
+		{
+			const char *id = api_text(row, "workflow_id");
+
+			text_put(stdout, id != NULL ? text_clean(id) : "-");
+		}
+	} else if (json_array_size(rows) == 0) {
+		note("no workflows; make one with: propctl workflow create FILE");
+	} else {
+		table_print(&t, stdout, 0);
+	}
+	json_decref(rows);
+	return CLI_OK;
+}
+
+/* The workflow's id and, if wanted, its tasks. */
+static int workflow_find(struct cli *cli, const char **id, json_t **tasks)
+{
+	int status = api_find(&cli->http, "workflow", cli->args.args[0], id);
+
+	return status == CLI_OK && tasks != NULL ? tasks_fetch(cli, "/tasks", *id, tasks) : status;
 }
 
 int workflow_show(struct cli *cli)
 {
 	const char *id = NULL;
 	json_t *tasks = NULL;
-	int status = api_find(&cli->http, "workflow", cli->args.args[0], &id);
+	int status = workflow_find(cli, &id, &tasks);
 
-	if (status == CLI_OK) {
-		status = tasks_fetch(cli, "/tasks", id, &tasks);
-	}
 	if (status != CLI_OK) {
 		return status;
 	}
-	if (cli->json) {
-		api_print(tasks);
-	} else {
-		task_table(tasks);
-	}
+	cli->json ? api_print(tasks) : task_table(tasks);
 	json_decref(tasks);
 	return CLI_OK;
+}
+
+int workflow_start(struct cli *cli)
+{
+	const char *id = NULL;
+	json_t *tasks = NULL;
+	int status = workflow_find(cli, &id, &tasks);
+
+	if (status == CLI_OK) {
+		status = workflow_run(cli, id, tasks);
+	}
+	json_decref(tasks);
+	return status;
+}
+
+int workflow_stop(struct cli *cli)
+{
+	const char *id = NULL;
+	int status = workflow_find(cli, &id, NULL);
+
+	return status != CLI_OK
+		       ? status
+		       : post_start(cli, text("/workflows/%s/stop", text_url(id)),
+				    text("stop workflow %s", text_clean(cli->args.args[0])));
 }
 
 int workflow_wait(struct cli *cli)
 {
 	const char *id = NULL;
-	int status = api_find(&cli->http, "workflow", cli->args.args[0], &id);
+	int status = workflow_find(cli, &id, NULL);
 
 	return status == CLI_OK ? group_wait(cli, "/tasks", id) : status;
 }

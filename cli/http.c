@@ -43,8 +43,10 @@ static int url_check(struct http *http, const char *url)
 
 static int on_progress(void *user, curl_off_t a, curl_off_t b, curl_off_t c, curl_off_t d)
 {
-	(void)user, (void)a, (void)b, (void)c, (void)d;
-	return http_interrupted;
+	const struct http *http = user;
+
+	(void)a, (void)b, (void)c, (void)d;
+	return http_interrupted && !http->patient;
 }
 
 static void options_set(struct http *http, const struct cli_args *args)
@@ -61,6 +63,7 @@ static void options_set(struct http *http, const struct cli_args *args)
 	curl_easy_setopt(curl, CURLOPT_USERAGENT, "propctl");
 	curl_easy_setopt(curl, CURLOPT_NOPROGRESS, 0L);
 	curl_easy_setopt(curl, CURLOPT_XFERINFOFUNCTION, on_progress);
+	curl_easy_setopt(curl, CURLOPT_XFERINFODATA, http);
 	if (args_has(args, CLI_OPT_INSECURE)) {
 		curl_easy_setopt(curl, CURLOPT_SSL_VERIFYPEER, 0L);
 		curl_easy_setopt(curl, CURLOPT_SSL_VERIFYHOST, 0L);
@@ -135,7 +138,7 @@ static int transfer_failed(struct http *http, CURLcode code, const struct http_r
 {
 	const char *why = http->error[0] != 0 ? http->error : curl_easy_strerror(code);
 
-	if (http_interrupted) {
+	if (code == CURLE_ABORTED_BY_CALLBACK) {
 		return CLI_INTERRUPTED;
 	}
 	switch (code) {

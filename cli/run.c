@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 enum {
+	FIRST_MS = 100,    /* for the end of a task, within the request that starts it */
 	POLL_MS = 1000,    /* a long poll; between two of them logs are fetched */
 	POLL_TTY_MS = 200, /* the same where somebody watches */
 	STOP_MS = 5000,    /* how long a task that was told to stop is waited for */
@@ -319,41 +320,56 @@ static int interrupted(struct waiting *w)
 	return status;
 }
 
-static int wait_loop(struct waiting *w)
+/* After a look at the task: says what is new. *over: there is no more to wait for. */
+static int looked(struct waiting *w, int status, bool *over)
 {
-	for (;;) {
-		int status = poll_once(w);
-
-		if (status == CLI_OK) {
-			status = lines_show(w);
-		}
-		if (status == CLI_INTERRUPTED || http_interrupted) {
-			status = interrupted(w);
-		}
-		if (status != CLI_OK) {
-			return status;
-		}
-		if (api_state_ended(api_state(w->task))) {
-			progress_clear(w);
-			return ended(w);
-		}
-		if (now_ms() >= w->end_ms) {
-			progress_clear(w);
-			return fail(w->stopping ? CLI_INTERRUPTED : CLI_LIMIT,
-				    "task %s is still %s; see: propctl task wait %s",
-				    api_short(w->id), api_state(w->task), api_short(w->id));
-		}
-		progress_show(w);
+	*over = true;
+	if (status == CLI_OK) {
+		status = lines_show(w);
 	}
+	if (status == CLI_INTERRUPTED || (status == CLI_OK && http_interrupted)) {
+		status = interrupted(w);
+	}
+	if (status != CLI_OK) {
+		return status;
+	}
+	if (w->task != NULL && api_state_ended(api_state(w->task))) {
+		progress_clear(w);
+		return ended(w);
+	}
+	if (now_ms() >= w->end_ms) {
+		progress_clear(w);
+		return fail(w->stopping ? CLI_INTERRUPTED : CLI_LIMIT,
+			    "task %s is still %s; see: propctl task wait %s", api_short(w->id),
+			    api_state(w->task), api_short(w->id));
+	}
+	progress_show(w);
+	*over = false;
+	return CLI_OK;
 }
 
-int wait_task(struct cli *cli, const char *id, bool stop_on_interrupt)
+static int wait_loop(struct waiting *w)
+{
+	bool over = false;
+	int status = CLI_OK;
+
+	if (w->task != NULL) {
+		status = looked(w, CLI_OK, &over);
+	}
+	while (!over) {
+		status = looked(w, poll_once(w), &over);
+	}
+	return status;
+}
+
+int wait_task(struct cli *cli, const char *id, json_t *task, bool stop_on_interrupt)
 {
 	uint64_t wait = args_number(&cli->args, CLI_OPT_WAIT, UINT64_MAX);
 	struct waiting w = {
 		.cli = cli,
 		.id = id,
 		.begin_ms = now_ms(),
+		.task = json_incref(task),
 		.stop_on_interrupt = stop_on_interrupt,
 		.watched = isatty(STDERR_FILENO) && !cli->json && !cli->quiet,
 	};
@@ -380,68 +396,94 @@ static const char *name_of(const char *path)
 	return dot != NULL && dot > base ? text("%.*s", (int)(dot - base), base) : base;
 }
 
-/* Creates the task and starts it in one request; in a second one where the manager knows no such
- * thing. */
-static int create_and_start(struct cli *cli, json_t *body, const char **id)
+static int start_apart(struct cli *cli, const char *id)
 {
 	struct http_reply reply;
+	int status = http_json(&cli->http, "POST", text("/tasks/%s/start", id), NULL,
+			       "start the task", &reply);
 
-	json_object_set_new(body, "start", json_true());
-	int status = http_json(&cli->http, "POST", "/tasks", body, "create the task", &reply);
-	if (status != CLI_OK) {
-		return status;
-	}
-	const char *given = api_text(reply.json, "id");
-	bool started = strcmp(api_state(reply.json), "pending") != 0 ||
-		       api_get(reply.json, "placement") != NULL ||
-		       api_get(reply.json, "started") != NULL;
-	*id = given != NULL ? text("%s", given) : NULL;
-	http_free(&reply);
-	if (*id == NULL) {
-		return fail(CLI_PROTOCOL, "the answer of %s has no task id", cli->http.base);
-	}
-	if (started) {
-		return CLI_OK;
-	}
-	status = http_json(&cli->http, "POST", text("/tasks/%s/start", *id), NULL, "start the task",
-			   &reply);
 	if (status == CLI_OK) {
 		http_free(&reply);
 	}
 	return status;
 }
 
-int run_command(struct cli *cli)
+/* Creates the task, starts it and waits a moment for its end, in one request; a manager that knows
+ * no such thing (Propeller's) is asked to start it in a second one. *task: as it was answered. */
+static int create_and_start(struct cli *cli, json_t *body, bool wait, json_t **task)
 {
-	const char *path = cli->args.args[0];
-	const char *id = NULL;
-	struct module_file file;
+	struct http_reply reply;
+
+	json_object_set_new(body, "start", json_true());
+	cli->http.patient = true; /* otherwise it would start with nobody to know its id */
+	int status =
+		http_json(&cli->http, "POST", wait ? text("/tasks?wait_ms=%d", FIRST_MS) : "/tasks",
+			  body, "run the task", &reply);
+	cli->http.patient = false;
+	if (status != CLI_OK) {
+		return status;
+	}
+	const char *id = api_text(reply.json, "id");
+	bool started = strcmp(api_state(reply.json), "pending") != 0 ||
+		       api_get(reply.json, "placement") != NULL;
+	if (id == NULL || id[0] == 0) {
+		status = fail(CLI_PROTOCOL, "the answer of %s has no task id; is it a manager?",
+			      cli->http.base);
+	} else if (!started) {
+		status = start_apart(cli, id);
+	}
+	if (status == CLI_OK) {
+		*task = json_incref(reply.json);
+	}
+	http_free(&reply);
+	return status;
+}
+
+/* Sends the module if need be, and the task. */
+static int run_file(struct cli *cli, const struct module_file *file, bool wait, json_t **task)
+{
 	json_t *body = NULL;
 	bool stored = false;
-	int status = module_read(&file, path);
+	int status = task_body(cli, args_text(&cli->args, CLI_OPT_NAME, name_of(cli->args.args[0])),
+			       cli->args.args + 1, cli->args.count - 1, &body);
 
 	if (status != CLI_OK) {
 		return status;
 	}
-	status = task_body(cli, args_text(&cli->args, CLI_OPT_NAME, name_of(path)),
-			   cli->args.args + 1, cli->args.count - 1, &body);
+	status = module_offer(&cli->http, file, &stored);
 	if (status == CLI_OK) {
-		status = module_offer(&cli->http, &file, &stored);
-		if (status == CLI_OK) {
-			module_attach(body, &file, stored);
-			status = create_and_start(cli, json_incref(body), &id);
-		}
-		json_decref(body);
+		module_attach(body, file, stored);
+		status = create_and_start(cli, json_incref(body), wait, task);
 	}
+	json_decref(body);
+	return status;
+}
+
+int run_command(struct cli *cli)
+{
+	bool wait = !args_has(&cli->args, CLI_OPT_DETACH) && !args_has(&cli->args, CLI_OPT_LATENT);
+	struct module_file file;
+	json_t *task = NULL;
+	int status = module_read(&file, cli->args.args[0]);
+
+	if (status != CLI_OK) {
+		return status;
+	}
+	status = run_file(cli, &file, wait, &task);
 	module_free(&file);
 	if (status != CLI_OK) {
 		return status;
 	}
-	if (args_has(&cli->args, CLI_OPT_DETACH) || args_has(&cli->args, CLI_OPT_LATENT)) {
-		printf("%s\n", id);
-		return CLI_OK;
+	const char *id = text("%s", api_text(task, "id"));
+	if (wait) {
+		status = wait_task(cli, id, task, true);
+	} else if (cli->json) {
+		api_print(task);
+	} else {
+		printf("%s\n", text_clean(id));
 	}
-	return wait_task(cli, id, true);
+	json_decref(task);
+	return status;
 }
 
 int task_wait(struct cli *cli)
@@ -449,7 +491,7 @@ int task_wait(struct cli *cli)
 	const char *id = NULL;
 	int status = api_find(&cli->http, "task", cli->args.args[0], &id);
 
-	return status == CLI_OK ? wait_task(cli, id, false) : status;
+	return status == CLI_OK ? wait_task(cli, id, NULL, false) : status;
 }
 
 /* ---- invoke ---- */
