@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One instruction and its immediates from bytes. Spec: WebAssembly 2.0 5.4. */
+#include "rotor/load.h"
+
+/* Kinds of immediates, one letter per opcode: '.' none, '!' no such opcode. */
+static const char plain[] =
+	/* 00 */ "..bbb.!!!!!.llt."
+		 /* 10 */ "fyfy!!!!!!..S!!!"
+		 /* 20 */ "uuuuuuu!mmmmmmmm"
+		 /* 30 */ "mmmmmmmmmmmmmmmz"
+		 /* 40 */ "zijde..........."
+		 /* 50 */ "................"
+		 /* 60 */ "................"
+		 /* 70 */ "................"
+		 /* 80 */ "................"
+		 /* 90 */ "................"
+		 /* a0 */ "................"
+		 /* b0 */ "................"
+		 /* c0 */ ".....!!!!!!!!!!!"
+		 /* d0 */ "r.u!!!!!!!!!!!!!"
+		 /* e0 */ "!!!!!!!!!!!!!!!!"
+		 /* f0 */ "!!!!!!!!!!!!p!!!";
+
+/* After 0xfc: 's' segment and memory, 'w' two indices swapped on the way, 'v' two, 'Z' two zeros. */
+static const char prefixed[] = "........suZzwuvuuu";
+
+static int zero_byte(struct rotor_loader *l)
+{
+	uint8_t b;
+
+	TRY(load_u8(l, &b));
+	if (b != 0) {
+		return load_fail(l, ROTOR_ERR_MALFORMED, "zero byte expected");
+	}
+	return 0;
+}
+
+static int block_type(struct rotor_loader *l, uint32_t *out)
+{
+	int64_t t;
+
+	TRY(load_s33(l, &t));
+	if (t >= 0) {
+		*out = (uint32_t)t;
+		return 0;
+	}
+	*out = BLOCK_VALUE | (uint32_t)(t & 0x7f);
+	if (t < -64 || (t != -64 && (t < -4 || t > -1) && !type_is_ref((uint8_t)(t & 0x7f)))) {
+		return load_fail(l, ROTOR_ERR_MALFORMED, "malformed block type");
+	}
+	return 0;
+}
+
+static int select_type(struct rotor_loader *l, struct instr *in)
+{
+	uint8_t type;
+
+	TRY(load_u32(l, &in->b));
+	if (in->b != 1) {
+		return load_fail(l, ROTOR_ERR_INVALID, "invalid result arity");
+	}
+	TRY(load_valtype(l, &type));
+	in->a = type;
+	return 0;
+}
+
+static int mem_arg(struct rotor_loader *l, struct instr *in)
+{
+	TRY(load_u32(l, &in->b));
+	if (in->b >= 32) {
+		return load_fail(l, ROTOR_ERR_MALFORMED, "malformed memop flags");
+	}
+	return load_u32(l, &in->a);
+}
+
+static int float_bits(struct rotor_loader *l, unsigned bytes, uint64_t *out)
+{
+	const uint8_t *at;
+
+	TRY(load_bytes(l, &at, bytes));
+	*out = bytes == 4 ? base_load_u32(at) : base_load_u64(at);
+	return 0;
+}
+
+static int immediate(struct rotor_loader *l, char kind, struct instr *in)
+{
+	uint32_t k;
+	uint8_t type;
+
+	switch (kind) {
+	case '.':
+		return 0;
+	case 'b':
+		return block_type(l, &in->a);
+	case 'l':
+	case 't':
+	case 'f':
+	case 'u':
+		return load_u32(l, &in->a);
+	case 'y':
+	case 'v':
+	case 'w':
+		TRY(load_u32(l, &in->a));
+		return load_u32(l, &in->b);
+	case 'S':
+		return select_type(l, in);
+	case 'm':
+		return mem_arg(l, in);
+	case 'z':
+		return zero_byte(l);
+	case 'Z':
+		TRY(zero_byte(l));
+		return zero_byte(l);
+	case 's':
+		TRY(load_u32(l, &in->a));
+		return zero_byte(l);
+	case 'i':
+		TRY(load_s32(l, &k));
+		in->k = k;
+		return 0;
+	case 'j':
+		return load_s64(l, &in->k);
+	case 'd':
+		return float_bits(l, 4, &in->k);
+	case 'e':
+		return float_bits(l, 8, &in->k);
+	case 'r':
+		TRY(load_reftype(l, &type));
+		in->a = type;
+		return 0;
+	default:
+		return load_fail_idx(l, ROTOR_ERR_MALFORMED, "illegal opcode", in->op);
+	}
+}
+
+int decode_instr(struct rotor_loader *l, struct instr *in)
+{
+	uint8_t op;
+	uint32_t sub;
+
+	TRY(load_u8(l, &op));
+	in->op = op;
+	if (plain[op] != 'p') {
+		return immediate(l, plain[op], in);
+	}
+	TRY(load_u32(l, &sub));
+	in->op = (uint16_t)(0x100 + BASE_MIN(sub, 255u));
+	return immediate(l, sub < sizeof(prefixed) - 1 ? prefixed[sub] : '!', in);
+}

@@ -1,0 +1,433 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Writing the form: units, the map, moves, and the choice of an operation's variant.
+ *
+ * In:    operands as entries of the stack. Out: units at the module's end.
+ * Owns:  the pending operation: the last one, emitted only when it is known where its result goes.
+ * Rules: 1. Whatever is emitted, the pending operation comes first, or is consumed by it.
+ *        2. Moves leave accumulators alone, so they may come before a pending operation.
+ */
+#include "rotor/emit.h"
+
+/* ---- room; the map floats between the form, which grows up, and the stack, which grows down ---- */
+
+static uint8_t *form_end(const struct rotor_loader *l)
+{
+	return (uint8_t *)(l->t.form + l->t.at);
+}
+
+static int no_room(struct rotor_loader *l)
+{
+	return load_fail(l, ROTOR_ERR_MEMORY, "the block is too small for this module's code");
+}
+
+/* Makes the gap below the map (or above it) at least bytes, if the other gap allows that. */
+static int make_room(struct rotor_loader *l, size_t below, size_t above)
+{
+	struct translator *t = &l->t;
+	uint8_t *low = form_end(l), *high = (uint8_t *)l->sp;
+	size_t need = below + above + t->map_bytes, gap;
+
+	if (need > (size_t)(high - low)) {
+		return no_room(l);
+	}
+	if ((size_t)(t->map - low) >= below && (size_t)(high - t->map) >= t->map_bytes + above) {
+		return 0;
+	}
+	/* The form gets the larger part of what is free. */
+	gap = ((size_t)(high - low) - need) / 4 * 3;
+	memmove(low + below + gap, t->map, t->map_bytes);
+	t->map = low + below + gap;
+	return 0;
+}
+
+int t_room_for_entries(struct rotor_loader *l, unsigned count)
+{
+	return make_room(l, 0, count * sizeof(struct entry));
+}
+
+int emit(struct rotor_loader *l, unsigned count, const uint16_t *units)
+{
+	TRY(make_room(l, count * 2, 0));
+	memcpy(l->t.form + l->t.at, units, count * 2);
+	l->t.at += count;
+	return 0;
+}
+
+int emit_map(struct rotor_loader *l, uint32_t offset)
+{
+	struct translator *t = &l->t;
+	uint32_t delta = offset - t->map_last;
+
+	TRY(make_room(l, 0, 5));
+	t->map_last = offset;
+	for (; delta > 0x7f; delta >>= 7) {
+		t->map[t->map_bytes++] = (uint8_t)(delta | 0x80);
+	}
+	t->map[t->map_bytes++] = (uint8_t)delta;
+	return 0;
+}
+
+/* ---- accumulators ---- */
+
+static unsigned acc_of(uint8_t type)
+{
+	return type == ROTOR_F32 ? 1 : type == ROTOR_F64 ? 2 : 0;
+}
+
+void emit_forget(struct translator *t)
+{
+	for (unsigned i = 0; i < 3; i++) {
+		t->acc_slot[i] = NO_SLOT;
+	}
+}
+
+void emit_wrote(struct translator *t, uint16_t slot, unsigned cells)
+{
+	for (unsigned i = 0; i < 3; i++) {
+		if (t->acc_slot[i] != NO_SLOT && t->acc_slot[i] < slot + cells &&
+		    slot < t->acc_slot[i] + type_cells(t->acc_type[i])) {
+			t->acc_slot[i] = NO_SLOT;
+		}
+	}
+}
+
+/* An operation left its result in the accumulator and, unless NO_SLOT, in slot. */
+static void set_acc(struct translator *t, uint8_t type, uint16_t slot)
+{
+	unsigned i = acc_of(type);
+
+	if (slot != NO_SLOT) {
+		emit_wrote(t, slot, type_cells(type));
+	}
+	t->acc_slot[i] = slot;
+	t->acc_type[i] = type;
+}
+
+bool emit_slot(const struct entry *e, uint16_t *slot)
+{
+	if (e->kind == ENTRY_LOCAL) {
+		*slot = (uint16_t)e->lo;
+	} else {
+		*slot = e->pos;
+	}
+	return e->kind == ENTRY_LOCAL || e->kind == ENTRY_TEMP;
+}
+
+bool emit_held(const struct translator *t, const struct entry *e)
+{
+	unsigned i = acc_of(e->type);
+	uint16_t slot;
+
+	return emit_slot(e, &slot) && t->acc_slot[i] == slot && t->acc_type[i] == e->type;
+}
+
+/* ---- moves ---- */
+
+static unsigned by_type(uint8_t type, unsigned i32, unsigned i64, unsigned f32, unsigned f64)
+{
+	switch (type) {
+	case ROTOR_I64:
+		return i64;
+	case ROTOR_F32:
+		return f32;
+	case ROTOR_F64:
+		return f64;
+	default:
+		return i32;
+	}
+}
+
+static bool fits16(const struct entry *e)
+{
+	int32_t v = (int32_t)e->lo;
+
+	if (v < INT16_MIN || v > INT16_MAX) {
+		return false;
+	}
+	return type_cells(e->type) == 1 || e->hi == (v < 0 ? UINT32_MAX : 0);
+}
+
+static int move_const(struct rotor_loader *l, const struct entry *e, uint16_t slot)
+{
+	uint16_t lo = (uint16_t)e->lo, lo2 = (uint16_t)(e->lo >> 16);
+	bool two = type_cells(e->type) == 2;
+
+	if (fits16(e)) {
+		return EMIT(l, two ? F_K16_64 : F_K16_32, lo, slot);
+	}
+	if (!two || e->hi == ((int32_t)e->lo < 0 ? UINT32_MAX : 0)) {
+		return EMIT(l, two ? F_K32_64 : F_K32_32, lo, lo2, slot);
+	}
+	return EMIT(l, F_K64_64, lo, lo2, (uint16_t)e->hi, (uint16_t)(e->hi >> 16), slot);
+}
+
+int emit_move(struct rotor_loader *l, const struct entry *e, uint16_t slot)
+{
+	uint16_t from;
+
+	if (!emit_slot(e, &from)) {
+		TRY(move_const(l, e, slot));
+	} else if (from == slot) {
+		return 0;
+	} else if (emit_held(&l->t, e)) {
+		TRY(EMIT(l, (uint16_t)by_type(e->type, F_STA_I32, F_STA_I64, F_STA_F32, F_STA_F64),
+			 slot));
+	} else {
+		TRY(EMIT(l, type_cells(e->type) == 2 ? F_MOV64 : F_MOV32, from, slot));
+	}
+	emit_wrote(&l->t, slot, type_cells(e->type));
+	return 0;
+}
+
+int emit_const_acc(struct rotor_loader *l, const struct entry *e)
+{
+	uint16_t lo = (uint16_t)e->lo, lo2 = (uint16_t)(e->lo >> 16);
+
+	if (e->type == ROTOR_F64) {
+		TRY(EMIT(l, F_KA_F64, lo, lo2, (uint16_t)e->hi, (uint16_t)(e->hi >> 16)));
+	} else if (e->type == ROTOR_I64 && e->hi != ((int32_t)e->lo < 0 ? UINT32_MAX : 0)) {
+		TRY(move_const(l, e, e->pos));
+		emit_wrote(&l->t, e->pos, 2);
+		TRY(EMIT(l, F_LDA_I64, e->pos));
+	} else {
+		TRY(EMIT(l, (uint16_t)by_type(e->type, F_KA_I32, F_KA_I64, F_KA_F32, 0), lo, lo2));
+	}
+	set_acc(&l->t, e->type, NO_SLOT);
+	return 0;
+}
+
+/* ---- the pending operation ---- */
+
+uint16_t emit_variant(uint16_t base, uint16_t variants, unsigned operands, bool to_slot)
+{
+	unsigned bit = 1u << (operands * 2 + to_slot);
+
+	if ((variants & bit) == 0) {
+		return F_HALT;
+	}
+	return (uint16_t)(base + (unsigned)__builtin_popcount(variants & (bit - 1)));
+}
+
+static int emit_global(struct rotor_loader *l, const struct pending *p, uint16_t slot)
+{
+	bool two = type_cells(p->type) == 2;
+
+	if (slot == NO_SLOT) {
+		TRY(EMIT(l, two ? F_GGET64_A : F_GGET32_A, p->a));
+	} else {
+		TRY(EMIT(l, two ? F_GGET64_S : F_GGET32_S, p->a, slot));
+	}
+	if (acc_of(p->type) == 0) {
+		set_acc(&l->t, p->type, slot);
+		return 0;
+	}
+	/* Floats pass through the integer accumulator, which is nothing's then. */
+	emit_wrote(&l->t, slot, type_cells(p->type));
+	l->t.acc_slot[0] = NO_SLOT;
+	return 0;
+}
+
+/* The units of a pending operation without its result. */
+static unsigned pending_units(const struct pending *p, const struct form_generic_info *info,
+			      uint16_t *units)
+{
+	unsigned n = 1;
+
+	if (p->operands != OPERANDS_AS && p->operands != OPERANDS_AK) {
+		units[n++] = p->a;
+	}
+	if (info->class == CLASS_BIN || info->class == CLASS_CMP) {
+		if (p->operands == OPERANDS_SA) {
+			return n;
+		}
+		units[n++] = p->b;
+	} else if (info->class != CLASS_UN) {
+		units[n++] = p->c;
+	}
+	if (info->class == CLASS_SELECT) {
+		units[n++] = p->d;
+	}
+	return n;
+}
+
+static int emit_pending(struct rotor_loader *l, uint16_t slot)
+{
+	struct pending p = l->t.pending;
+	const struct form_generic_info *info;
+	uint16_t units[8];
+	unsigned n;
+	bool direct = true;
+
+	l->t.pending.entry = NULL;
+	if (p.generic == PENDING_GLOBAL) {
+		return emit_global(l, &p, slot);
+	}
+	info = &form_generics[p.generic];
+	n = pending_units(&p, info, units);
+	units[0] = emit_variant(info->base, info->variants, p.operands, slot != NO_SLOT);
+	if (units[0] == F_HALT) {
+		direct = false;
+		units[0] = emit_variant(info->base, info->variants, p.operands, false);
+	}
+	ASSERT(units[0] != F_HALT);
+	if (slot != NO_SLOT && direct) {
+		units[n++] = slot;
+	}
+	if (info->traps) {
+		TRY(emit_map(l, p.offset));
+	}
+	TRY(emit(l, n, units));
+	if (slot != NO_SLOT && !direct) {
+		TRY(EMIT(l, (uint16_t)by_type(p.type, F_STA_I32, F_STA_I64, F_STA_F32, F_STA_F64),
+			 slot));
+	}
+	set_acc(&l->t, p.type, slot);
+	return 0;
+}
+
+int emit_pending_acc(struct rotor_loader *l)
+{
+	return emit_pending(l, NO_SLOT);
+}
+
+int emit_pending_slot(struct rotor_loader *l, uint16_t slot)
+{
+	return emit_pending(l, slot);
+}
+
+int emit_flush(struct rotor_loader *l)
+{
+	struct entry *e = l->t.pending.entry;
+
+	if (e == NULL) {
+		return 0;
+	}
+	e->kind = ENTRY_TEMP;
+	return emit_pending(l, e->pos);
+}
+
+int emit_to_slot(struct rotor_loader *l, struct entry *e, uint16_t *slot)
+{
+	if (e->kind == ENTRY_PENDING) {
+		TRY(emit_pending(l, e->pos));
+		e->kind = ENTRY_TEMP;
+	} else if (e->kind == ENTRY_CONST) {
+		TRY(emit_move(l, e, e->pos));
+		e->kind = ENTRY_TEMP;
+	}
+	emit_slot(e, slot);
+	return 0;
+}
+
+/* ---- choosing a variant ---- */
+
+enum {
+	COST_NEVER = 100
+};
+
+/* What it costs to have e in a slot, in the accumulator, as a constant. */
+static unsigned cost_of(const struct translator *t, const struct entry *e, char where)
+{
+	switch (e->kind) {
+	case ENTRY_PENDING:
+		return where == 'A' ? 0 : where == 'S' ? 2 : COST_NEVER;
+	case ENTRY_CONST:
+		return where == 'K' ? (fits16(e) ? 0 : COST_NEVER) : where == 'A' ? 4 : 5;
+	default:
+		return where == 'S' ? 1 : where == 'A' && emit_held(t, e) ? 0 : COST_NEVER;
+	}
+}
+
+static const char places[5][2] = {{'S', 'S'}, {'A', 'S'}, {'S', 'A'}, {'S', 'K'}, {'A', 'K'}};
+
+/* The cheapest of the variants; a cost of COST_NEVER or more: none. */
+static unsigned choose(const struct translator *t, uint16_t variants, const struct entry *a,
+		       const struct entry *b, unsigned *operands)
+{
+	unsigned best = COST_NEVER, cost;
+
+	for (unsigned i = 0; i < 5; i++) {
+		if ((variants & (1u << (2 * i))) == 0) {
+			continue;
+		}
+		/* A held value does not outlive the emission of the other operand. */
+		if ((places[i][0] == 'A' && b->kind == ENTRY_PENDING) ||
+		    (places[i][1] == 'A' && a->kind == ENTRY_PENDING)) {
+			continue;
+		}
+		cost = cost_of(t, a, places[i][0]) + cost_of(t, b, places[i][1]);
+		if (cost < best) {
+			best = cost;
+			*operands = i;
+		}
+	}
+	return best;
+}
+
+/* Brings e to where it is wanted. */
+static int bring(struct rotor_loader *l, struct entry *e, char where, uint16_t *unit)
+{
+	if (where == 'S') {
+		return emit_to_slot(l, e, unit);
+	}
+	if (where == 'K') {
+		*unit = (uint16_t)e->lo;
+		return 0;
+	}
+	if (e->kind == ENTRY_PENDING) {
+		return emit_pending_acc(l);
+	}
+	return e->kind == ENTRY_CONST ? emit_const_acc(l, e) : 0;
+}
+
+int emit_bind(struct rotor_loader *l, uint16_t variants, uint16_t mirror, struct entry *a,
+	      struct entry *b, struct bound *out, bool *swapped)
+{
+	unsigned straight, turned, other = 0;
+	struct entry *x = a, *y = b;
+
+	if (l->t.pending.entry != NULL && a->kind != ENTRY_PENDING && b->kind != ENTRY_PENDING) {
+		TRY(emit_flush(l));
+	}
+	straight = choose(&l->t, variants, a, b, &out->operands);
+	turned = mirror != 0 ? choose(&l->t, mirror, b, a, &other) : COST_NEVER;
+	*swapped = turned < straight;
+	if (*swapped) {
+		out->operands = other;
+		x = b;
+		y = a;
+	}
+	ASSERT(BASE_MIN(straight, turned) < COST_NEVER);
+	/* What is pending first, then moves, then what goes to the accumulator. */
+	if (y->kind == ENTRY_PENDING || places[out->operands][0] == 'A') {
+		struct entry *first = x->kind == ENTRY_PENDING ? x : y;
+		bool x_first = first == x;
+
+		TRY(bring(l, first, places[out->operands][x_first ? 0 : 1],
+			  x_first ? &out->a : &out->b));
+		first = x_first ? y : x;
+		return bring(l, first, places[out->operands][x_first ? 1 : 0],
+			     x_first ? &out->b : &out->a);
+	}
+	TRY(bring(l, x, places[out->operands][0], &out->a));
+	return bring(l, y, places[out->operands][1], &out->b);
+}
+
+int emit_bind_one(struct rotor_loader *l, struct entry *a, struct bound *out)
+{
+	if (l->t.pending.entry != NULL && a->kind != ENTRY_PENDING) {
+		TRY(emit_flush(l));
+	}
+	if (a->kind == ENTRY_PENDING) {
+		out->operands = OPERANDS_A;
+		return emit_pending_acc(l);
+	}
+	if (a->kind == ENTRY_CONST) {
+		out->operands = OPERANDS_A;
+		return emit_const_acc(l, a);
+	}
+	out->operands = emit_held(&l->t, a) ? OPERANDS_A : OPERANDS_S;
+	emit_slot(a, &out->a);
+	return 0;
+}

@@ -1,0 +1,309 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Running the form: the table of handlers, and what they leave to rarely run code.
+ *
+ * Rules: 1. Fuel is charged once per event, after its effect: stopping charges nothing twice.
+ *        2. A host function runs with the instance's pc and fp written back.
+ */
+#include "rotor/exec.h"
+
+const struct exec_table exec_table = {{
+#define R(name, units, maps) [F_##name] = h_##name,
+	FORM_PLAIN_LIST(R)
+#undef R
+#define ENTRY_(operands, result, name)                                                             \
+	[F_##name##_##operands##result] = h_##name##_##operands##result,
+#define R(name, in, out, set, ...) SET_##set(ENTRY_, name)
+		FORM_BIN_LIST(R) FORM_DIV_LIST(R) FORM_UN_LIST(R) FORM_TRUNC_LIST(R)
+#undef R
+#define R(name, in, out, set) SET_##set(ENTRY_, name)
+			FORM_LOAD_LIST(R) FORM_STORE_LIST(R)
+#undef R
+#define R(name, in, set) SET_##set(ENTRY_, name)
+				FORM_SELECT_LIST(R)
+#undef R
+#define R(name, in, set, ...)                                                                      \
+	SET_##set(ENTRY_, name) SET_##set(ENTRY_, BR_##name) SET_##set(ENTRY_, BACK_##name)
+					FORM_CMP_LIST(R)
+#undef R
+}};
+
+/* ---- stopping ---- */
+
+HANDLER(HALT)
+{
+	X->why = STOP_DONE;
+	LEAVE;
+}
+
+HANDLER(UNREACHABLE)
+{
+	TRAP(UNREACHABLE);
+}
+
+COLD void cold_trap(PARAMS)
+{
+	X->why = STOP_TRAP;
+	LEAVE;
+}
+
+COLD void cold_trap_memory(PARAMS)
+{
+	const struct memory *m = X->in->memory;
+	bool unbacked = m->used_only && X->address < (uint64_t)m->pages << m->page_shift;
+
+	X->trap = unbacked ? ROTOR_TRAP_UNBACKED : ROTOR_TRAP_MEMORY;
+	CALL(cold_trap);
+}
+
+static bool interrupted(const struct exec *x)
+{
+	return __atomic_load_n(x->interrupt, __ATOMIC_RELAXED) != 0;
+}
+
+/* Gives the next slice from the budget; false if it is time to stop. */
+static bool next_slice(struct exec *x)
+{
+	uint64_t give = BASE_MIN(x->budget, (uint64_t)((int64_t)FUEL_SLICE - x->slice));
+
+	if (interrupted(x)) {
+		return false;
+	}
+	x->budget -= give;
+	x->granted += give;
+	x->slice += (int32_t)give;
+	return x->slice >= 0;
+}
+
+COLD void cold_fuel(PARAMS)
+{
+	if (next_slice(X)) {
+		GO;
+	}
+	X->why = STOP_FUEL;
+	LEAVE;
+}
+
+/* ---- calls of other than own functions ---- */
+
+static COLD bool exec_import(struct exec *x, uint32_t func, const uint16_t *pc, uint32_t *fp,
+			     uint32_t *cells)
+{
+	struct rotor_instance *in = x->in;
+	const struct binding *b = &in->bindings[func];
+	struct rotor_call call = {in, in->imports->user, cells, b->host};
+	enum rotor_host how;
+
+	in->pc = (uint32_t)(pc - x->form);
+	in->fp = (uint32_t)(fp - in->stack);
+	in->pending_func = func;
+	in->pending_at = (uint32_t)(cells - in->stack);
+	if (b->host == NULL) {
+		in->cross_number = b->instance->number;
+		in->cross_func = b->func;
+		x->why = STOP_CROSS;
+		return false;
+	}
+	how = b->host->fn(&call);
+	x->mem_bytes = in->memory != NULL ? in->memory->backed : 0;
+	x->trap = in->trap != ROTOR_TRAP_NONE ? in->trap : (uint8_t)ROTOR_TRAP_HOST;
+	x->why = how == ROTOR_HOST_LATER ? STOP_HOST : STOP_TRAP;
+	return how == ROTOR_HOST_DONE;
+}
+
+COLD void cold_import(PARAMS)
+{
+	if (exec_import(X, PC[1], PC, FP, FP + PC[2])) {
+		NEXT(3);
+	}
+	LEAVE;
+}
+
+COLD void cold_import_far(PARAMS)
+{
+	if (exec_import(X, *(const unit32 *)&PC[1], PC, FP, FP + PC[3])) {
+		NEXT(4);
+	}
+	LEAVE;
+}
+
+/* A call of an import from outside: the activation says which. */
+COLD void cold_enter_import(PARAMS)
+{
+	const struct activation *a = instance_activation(X->in);
+
+	if (exec_import(X, a->func, PC, FP, FP)) {
+		NEXT(2);
+	}
+	LEAVE;
+}
+
+static enum target cross_target(struct exec *x, uint32_t ref, uint32_t type)
+{
+	struct rotor_instance *other = instance_by_number(x->in, ref >> REF_FUNC_BITS);
+	uint32_t func = (ref & REF_FUNC_MASK) - 1;
+
+	x->trap = ROTOR_TRAP_SIGNATURE;
+	if (other == NULL ||
+	    !link_same_type(module_functype(other->module, func), x->in->module->types[type])) {
+		return TARGET_TRAP;
+	}
+	x->in->cross_number = other->number;
+	x->in->cross_func = func;
+	return TARGET_CROSS;
+}
+
+enum target exec_target(struct exec *x, uint32_t index, uint32_t type, uint32_t table,
+			uint32_t *func)
+{
+	const struct table *t = instance_table(x->in, table);
+	uint32_t ref;
+
+	x->trap = ROTOR_TRAP_ELEMENT;
+	if (index >= t->count) {
+		return TARGET_TRAP;
+	}
+	ref = t->elems[index];
+	x->trap = ROTOR_TRAP_NULL;
+	if (ref == ROTOR_REF_NULL) {
+		return TARGET_TRAP;
+	}
+	if (ref >> REF_FUNC_BITS != x->number) {
+		return cross_target(x, ref, type);
+	}
+	*func = (ref & REF_FUNC_MASK) - 1;
+	x->trap = ROTOR_TRAP_SIGNATURE;
+	if (x->funcs[*func].type != type) {
+		return TARGET_TRAP;
+	}
+	return *func < x->func_imports ? TARGET_IMPORT : TARGET_OWN;
+}
+
+/* An indirect call, at slot delta of the frame, of other than an own function; true: go on. */
+static bool call_elsewhere(struct exec *x, const uint16_t *pc, uint32_t *fp, uint32_t delta)
+{
+	struct rotor_instance *in = x->in;
+	uint32_t func = 0;
+
+	switch (exec_target(x, fp[pc[1]], pc[2], pc[3], &func)) {
+	case TARGET_IMPORT:
+		return exec_import(x, func, pc, fp, fp + delta);
+	case TARGET_CROSS:
+		in->pending_at = (uint32_t)(fp + delta - in->stack);
+		x->why = STOP_CROSS;
+		return false;
+	default:
+		x->why = STOP_TRAP;
+		return false;
+	}
+}
+
+COLD void cold_indirect(PARAMS)
+{
+	if (call_elsewhere(X, PC, FP, PC[4])) {
+		NEXT(5);
+	}
+	LEAVE;
+}
+
+COLD void cold_tail_elsewhere(PARAMS)
+{
+	if (call_elsewhere(X, PC, FP, PC[6])) {
+		NEXT(7);
+	}
+	LEAVE;
+}
+
+/* ---- operations on memory and tables as a whole, references, imported globals ---- */
+
+static COLD void bulk(PARAMS)
+{
+	enum bulk how = bulk_step(X, PC, FP);
+
+	if (how == BULK_TRAP) {
+		CALL(cold_trap);
+	}
+	if (how == BULK_DONE) {
+		PC += form_units[*PC] & ~FORM_MAPPED;
+	} else if (interrupted(X)) {
+		X->slice -= (int32_t)X->cost;
+		X->why = STOP_FUEL;
+		LEAVE;
+	}
+	CHARGE_AND_GO(X->cost);
+}
+
+#define H_BULK(name)                                                                               \
+	HANDLER(name)                                                                              \
+	{                                                                                          \
+		CALL(bulk);                                                                        \
+	}
+H_BULK(GGET_IMPORT)
+H_BULK(GSET_IMPORT)
+H_BULK(REF_FUNC)
+H_BULK(MEMORY_SIZE)
+H_BULK(MEMORY_GROW)
+H_BULK(MEMORY_FILL)
+H_BULK(MEMORY_COPY)
+H_BULK(MEMORY_INIT)
+H_BULK(DATA_DROP)
+H_BULK(TABLE_GET)
+H_BULK(TABLE_SET)
+H_BULK(TABLE_SIZE)
+H_BULK(TABLE_GROW)
+H_BULK(TABLE_FILL)
+H_BULK(TABLE_COPY)
+H_BULK(TABLE_INIT)
+H_BULK(ELEM_DROP)
+
+/* ---- a run ---- */
+
+#if defined(ROTOR_DISPATCH_LOOP)
+void exec_start(struct exec *x)
+{
+	while (!x->stopped) {
+		exec_table.handlers[*x->pc](x);
+	}
+}
+#elif UINTPTR_MAX > UINT32_MAX
+void exec_start(struct exec *x)
+{
+	exec_table.handlers[*x->pc](x->pc, x->fp, &exec_table, 0, x->mem, x, 0, 0);
+}
+#else
+void exec_start(struct exec *x)
+{
+	exec_table.handlers[*x->pc](x->pc, x->fp, 0, x);
+}
+#endif
+
+enum stop exec_run(struct rotor_instance *in, uint64_t *fuel, uint64_t *used,
+		   const uint32_t *interrupt)
+{
+	struct exec x = {
+		.mem = in->memory != NULL ? in->memory->bytes : NULL,
+		.mem_bytes = in->memory != NULL ? in->memory->backed : 0,
+		.form = in->module->form,
+		.funcs = in->module->funcs,
+		.globals = in->globals,
+		.stack_end = in->stack + in->stack_cells,
+		.number = in->number,
+		.func_imports = in->module->func_imports,
+		.func_own = in->module->func_count - in->module->func_imports,
+		.in = in,
+		.budget = *fuel,
+		.interrupt = interrupt,
+		.pc = in->module->form + in->pc,
+		.fp = in->stack + in->fp,
+	};
+
+	exec_start(&x);
+	in->pc = (uint32_t)(x.pc - x.form);
+	in->fp = (uint32_t)(x.fp - in->stack);
+	if (x.why == STOP_TRAP) {
+		in->trap = x.trap;
+	}
+	*fuel = x.budget + (x.slice > 0 ? (uint64_t)x.slice : 0);
+	*used += x.granted - (uint64_t)(int64_t)x.slice;
+	return (enum stop)x.why;
+}

@@ -1,0 +1,257 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * How handlers are written and how one goes on to the next.
+ *
+ * A handler is a function made by HANDLER(name) { ... }. It reads PC, FP, MEM and X, the accumulators
+ * by GETA_type and SETA_type, and ends with NEXT(units), GO, LEAVE or CALL(another).
+ *
+ * Two ways of dispatch from the same text: tail calls with everything in registers, or a loop that
+ * calls one handler after the other (ROTOR_DISPATCH_LOOP, for builds in which the compiler makes no
+ * tail calls: debug, sanitizers).
+ */
+#ifndef ROTOR_EXEC_H
+#define ROTOR_EXEC_H
+
+#include "rotor/instance.h"
+
+/* Units and cells as seen by handlers. */
+typedef uint32_t __attribute__((aligned(2), may_alias)) unit32;
+typedef uint32_t __attribute__((may_alias)) cell_u32;
+typedef int32_t __attribute__((may_alias)) cell_i32;
+typedef float __attribute__((may_alias)) cell_f32;
+typedef uint64_t __attribute__((aligned(4), may_alias)) cell_u64;
+typedef int64_t __attribute__((aligned(4), may_alias)) cell_i64;
+typedef double __attribute__((aligned(4), may_alias)) cell_f64;
+
+enum {
+	FUEL_SLICE = 8192
+};
+
+struct exec;
+struct exec_table;
+
+#if !defined(ROTOR_DISPATCH_LOOP) && !defined(__clang__) && !defined(__OPTIMIZE__)
+#define ROTOR_DISPATCH_LOOP 1
+#endif
+
+#if defined(__clang__) && !defined(ROTOR_DISPATCH_LOOP)
+#define EXEC_TAIL __attribute__((musttail)) return
+#else
+#define EXEC_TAIL return
+#endif
+
+#if defined(ROTOR_DISPATCH_LOOP)
+
+#define EXEC_REGS                                                                                  \
+	uint64_t acc;                                                                              \
+	float facc;                                                                                \
+	double dacc;                                                                               \
+	bool stopped;
+#define PARAMS struct exec *x
+#define PASS   x
+#define PC     (x->pc)
+#define FP     (x->fp)
+#define MEM    (x->mem)
+#define ACC32  (x->acc)
+#define ACC64  (x->acc)
+#define FACC   (x->facc)
+#define DACC   (x->dacc)
+#define GO     return
+#define LEAVE                                                                                      \
+	do {                                                                                       \
+		x->stopped = true;                                                                 \
+		return;                                                                            \
+	} while (0)
+
+#elif UINTPTR_MAX > UINT32_MAX
+
+#define EXEC_REGS
+#define PARAMS                                                                                     \
+	const uint16_t *pc, uint32_t *fp, const struct exec_table *table, uint64_t acc,            \
+		uint8_t *mem, struct exec *x, float facc, double dacc
+#define PASS  pc, fp, table, acc, mem, x, facc, dacc
+#define PC    pc
+#define FP    fp
+#define MEM   mem
+#define ACC32 acc
+#define ACC64 acc
+#define FACC  facc
+#define DACC  dacc
+#define GO    EXEC_TAIL table->handlers[*pc](PASS)
+
+#else
+
+#define EXEC_REGS                                                                                  \
+	uint64_t acc64;                                                                            \
+	float facc;                                                                                \
+	double dacc;
+#define PARAMS const uint16_t *pc, uint32_t *fp, uint32_t acc, struct exec *x
+#define PASS   pc, fp, acc, x
+#define PC     pc
+#define FP     fp
+#define MEM    (x->mem)
+#define ACC32  acc
+#define ACC64  (x->acc64)
+#define FACC   (x->facc)
+#define DACC   (x->dacc)
+#define GO     EXEC_TAIL exec_table.handlers[*pc](PASS)
+
+#endif
+
+#if !defined(ROTOR_DISPATCH_LOOP)
+#define LEAVE                                                                                      \
+	do {                                                                                       \
+		x->pc = pc;                                                                        \
+		x->fp = fp;                                                                        \
+		return;                                                                            \
+	} while (0)
+#endif
+
+#define X              x
+#define HANDLER(name)  void h_##name(PARAMS)
+#define CALL(function) EXEC_TAIL function(PASS)
+#define NEXT(units)                                                                                \
+	do {                                                                                       \
+		PC += (units);                                                                     \
+		GO;                                                                                \
+	} while (0)
+#define TRAP(reason)                                                                               \
+	do {                                                                                       \
+		X->trap = ROTOR_TRAP_##reason;                                                     \
+		CALL(cold_trap);                                                                   \
+	} while (0)
+/* Pays for what was just entered; PC is already there. */
+#define CHARGE_AND_GO(cost)                                                                        \
+	do {                                                                                       \
+		X->slice -= (int32_t)(cost);                                                       \
+		if (UNLIKELY(X->slice < 0)) {                                                      \
+			CALL(cold_fuel);                                                           \
+		}                                                                                  \
+		GO;                                                                                \
+	} while (0)
+
+#define LIKELY(x)   __builtin_expect(!!(x), 1)
+#define UNLIKELY(x) __builtin_expect(!!(x), 0)
+#define COLD        __attribute__((noinline, cold))
+
+/* What a run needs at hand; lives on the C stack while rotor_run runs. */
+struct exec {
+	uint8_t *mem;
+	uint64_t mem_bytes; /* what accesses are checked against */
+	const uint16_t *form;
+	const struct func *funcs;
+	uint32_t *globals;
+	uint32_t *stack_end;
+	int32_t slice; /* fuel until the next look around */
+	uint32_t number, func_imports, func_own;
+	uint8_t why, trap;
+	struct rotor_instance *in;
+	uint64_t budget, granted; /* fuel not given to slices yet, and given */
+	const uint32_t *interrupt;
+	uint64_t address; /* of an access out of bounds */
+	uint32_t cost;    /* of a bulk step */
+	const uint16_t *pc;
+	uint32_t *fp;
+	EXEC_REGS
+};
+
+typedef void (*exec_handler)(PARAMS);
+struct exec_table {
+	exec_handler handlers[FORM_OP_COUNT];
+};
+extern const struct exec_table exec_table;
+
+/* Types by the names of opcode_list.h. */
+typedef uint32_t ctype_u32;
+typedef int32_t ctype_i32;
+typedef uint64_t ctype_u64;
+typedef int64_t ctype_i64;
+typedef float ctype_f32;
+typedef double ctype_f64;
+#define GETA_u32    ((uint32_t)ACC32)
+#define GETA_i32    ((int32_t)(uint32_t)ACC32)
+#define GETA_u64    ((uint64_t)ACC64)
+#define GETA_i64    ((int64_t)ACC64)
+#define GETA_f32    FACC
+#define GETA_f64    DACC
+#define SETA_u32(v) ACC32 = (uint32_t)(v)
+#define SETA_i32(v) ACC32 = (uint32_t)(v)
+#define SETA_u64(v) ACC64 = (uint64_t)(v)
+#define SETA_i64(v) ACC64 = (uint64_t)(v)
+#define SETA_f32(v) FACC = (v)
+#define SETA_f64(v) DACC = (v)
+
+/* The value in the slot that unit n names. */
+#define SLOT(type, n) (*(cell_##type *)&FP[PC[n]])
+
+/* Operands a and b; how many units they take; the result r. */
+#define GET_SS(type)   ctype_##type a = SLOT(type, 1), b = SLOT(type, 2)
+#define GET_AS(type)   ctype_##type a = GETA_##type, b = SLOT(type, 1)
+#define GET_SA(type)   ctype_##type a = SLOT(type, 1), b = GETA_##type
+#define GET_SK(type)   ctype_##type a = SLOT(type, 1), b = (ctype_##type)(int16_t)PC[2]
+#define GET_AK(type)   ctype_##type a = GETA_##type, b = (ctype_##type)(int16_t)PC[1]
+#define GET_S(type)    ctype_##type a = SLOT(type, 1)
+#define GET_A(type)    ctype_##type a = GETA_##type
+#define UNITS_SS       2
+#define UNITS_AS       1
+#define UNITS_SA       1
+#define UNITS_SK       2
+#define UNITS_AK       1
+#define UNITS_S        1
+#define UNITS_A        0
+#define PUT_A(type, n) SETA_##type(r)
+#define PUT_S(type, n)                                                                             \
+	SETA_##type(r);                                                                            \
+	SLOT(type, n) = r
+
+/* Declarations of all handlers. */
+#define DECLARE_(operands, result, name) HANDLER(name##_##operands##result);
+#define R(name, units, maps)             HANDLER(name);
+FORM_PLAIN_LIST(R)
+#undef R
+#define R(name, in, out, set, ...) SET_##set(DECLARE_, name)
+FORM_BIN_LIST(R)
+FORM_DIV_LIST(R) FORM_UN_LIST(R) FORM_TRUNC_LIST(R)
+#undef R
+#define R(name, in, out, set) SET_##set(DECLARE_, name)
+	FORM_LOAD_LIST(R) FORM_STORE_LIST(R)
+#undef R
+#define R(name, in, set) SET_##set(DECLARE_, name)
+		FORM_SELECT_LIST(R)
+#undef R
+#define R(name, in, set, ...)                                                                      \
+	SET_##set(DECLARE_, name) SET_##set(DECLARE_, BR_##name) SET_##set(DECLARE_, BACK_##name)
+			FORM_CMP_LIST(R)
+#undef R
+
+	/* Cold ends of handlers. */
+	void cold_trap(PARAMS);
+void cold_trap_memory(PARAMS); /* X->address: where */
+void cold_fuel(PARAMS);
+void cold_import(PARAMS);
+void cold_import_far(PARAMS);
+void cold_enter_import(PARAMS);
+void cold_indirect(PARAMS);
+void cold_tail_elsewhere(PARAMS);
+/* Runs handlers from x->pc on until one leaves. */
+void exec_start(struct exec *x);
+
+/* bulk.c: one step of the operation at pc; X->cost is what it costs. */
+enum bulk {
+	BULK_DONE,
+	BULK_AGAIN,
+	BULK_TRAP
+};
+enum bulk bulk_step(struct exec *x, const uint16_t *pc, uint32_t *fp);
+
+/* exec.c: the function that index names in a table; a trap is in x. */
+enum target {
+	TARGET_OWN,
+	TARGET_IMPORT,
+	TARGET_CROSS,
+	TARGET_TRAP
+};
+enum target exec_target(struct exec *x, uint32_t index, uint32_t type, uint32_t table,
+			uint32_t *func);
+
+#endif

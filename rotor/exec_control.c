@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Handlers of branches, calls and returns. Spec: WebAssembly 2.0 4.4.8, 4.4.10; tail calls. */
+#include "rotor/exec.h"
+
+/* ---- branches ---- */
+
+#define JUMP(n)                                                                                    \
+	do {                                                                                       \
+		PC += (int32_t) * (const unit32 *)&PC[n] + (n);                                    \
+		GO;                                                                                \
+	} while (0)
+
+HANDLER(BR)
+{
+	JUMP(1);
+}
+
+HANDLER(BR_LOOP)
+{
+	uint32_t cost = *(const unit32 *)&PC[1];
+
+	PC += (int32_t) * (const unit32 *)&PC[3] + 3;
+	CHARGE_AND_GO(cost);
+}
+
+#define H_TEST(name, value, n, op)                                                                 \
+	HANDLER(BR##name)                                                                          \
+	{                                                                                          \
+		if ((value)op 0) {                                                                 \
+			JUMP(n);                                                                   \
+		}                                                                                  \
+		NEXT((n) + 2);                                                                     \
+	}                                                                                          \
+	HANDLER(BACK##name)                                                                        \
+	{                                                                                          \
+		if ((value)op 0) {                                                                 \
+			uint32_t cost = PC[n];                                                     \
+			PC -= PC[(n) + 1];                                                         \
+			CHARGE_AND_GO(cost);                                                       \
+		}                                                                                  \
+		NEXT((n) + 2);                                                                     \
+	}
+H_TEST(NZ_S, SLOT(u32, 1), 2, !=)
+H_TEST(NZ_A, GETA_u32, 1, !=)
+H_TEST(Z_S, SLOT(u32, 1), 2, ==)
+H_TEST(Z_A, GETA_u32, 1, ==)
+
+HANDLER(BR_TABLE)
+{
+	uint32_t i = SLOT(u32, 1), last = *(const unit32 *)&PC[2];
+
+	i = i < last ? i : last;
+	PC += 4 + 2 * (size_t)i;
+	PC += (int32_t) * (const unit32 *)PC;
+	GO;
+}
+
+/* ---- calls ---- */
+
+/* Goes into own function f, whose frame begins at callee; units: of the call operation. */
+#define ENTER(f, callee, units)                                                                    \
+	do {                                                                                       \
+		uint32_t *zero = (callee) + (f)->zero_from;                                        \
+		uint32_t count = (f)->zero_count;                                                  \
+		if (UNLIKELY((f)->frame_cells > X->stack_end - (callee))) {                        \
+			TRAP(STACK);                                                               \
+		}                                                                                  \
+		zero[count] = (uint32_t)(PC + (units)-X->form);                                    \
+		while (count > 0) {                                                                \
+			zero[--count] = 0;                                                         \
+		}                                                                                  \
+		FP = (callee);                                                                     \
+		PC = X->form + (f)->form;                                                          \
+		CHARGE_AND_GO((f)->cost);                                                          \
+	} while (0)
+
+HANDLER(CALL)
+{
+	const struct func *f = &X->funcs[PC[1]];
+	uint32_t *callee = FP + PC[2];
+
+	ENTER(f, callee, 3);
+}
+
+HANDLER(CALL_FAR)
+{
+	const struct func *f = &X->funcs[*(const unit32 *)&PC[1]];
+	uint32_t *callee = FP + PC[3];
+
+	if (*(const unit32 *)&PC[1] < X->func_imports) {
+		CALL(cold_import_far);
+	}
+	ENTER(f, callee, 4);
+}
+
+HANDLER(RETURN)
+{
+	PC = X->form + FP[PC[1]];
+	FP -= PC[-1];
+	GO;
+}
+
+HANDLER(RETURN32)
+{
+	const uint16_t *back = X->form + FP[PC[2]];
+
+	FP[0] = SLOT(u32, 1);
+	PC = back;
+	FP -= PC[-1];
+	GO;
+}
+
+HANDLER(RETURN64)
+{
+	const uint16_t *back = X->form + FP[PC[2]];
+
+	*(cell_u64 *)FP = SLOT(u64, 1);
+	PC = back;
+	FP -= PC[-1];
+	GO;
+}
+
+HANDLER(CALL_IMPORT)
+{
+	CALL(cold_import);
+}
+
+HANDLER(ENTER_IMPORT)
+{
+	CALL(cold_enter_import);
+}
+
+HANDLER(CALL_INDIRECT)
+{
+	const struct table *t = instance_table(X->in, PC[3]);
+	uint32_t i = SLOT(u32, 1), func;
+	uint32_t *callee = FP + PC[4];
+
+	if (UNLIKELY(i >= t->count)) {
+		TRAP(ELEMENT);
+	}
+	/* Own functions only: others have another number, null gives no valid index. */
+	func = t->elems[i] - (X->number << REF_FUNC_BITS) - 1;
+	if (UNLIKELY(func - X->func_imports >= X->func_own || X->funcs[func].type != PC[2])) {
+		CALL(cold_indirect);
+	}
+	const struct func *f = &X->funcs[func];
+
+	ENTER(f, callee, 5);
+}
+
+/* Goes into func in place of the running function, with cells arguments from slot from on. */
+#define REENTER(f, from, cells, link_slot)                                                         \
+	do {                                                                                       \
+		uint32_t link = FP[link_slot], *zero = FP + (f)->zero_from;                        \
+		uint32_t count = (f)->zero_count;                                                  \
+		if (UNLIKELY((f)->frame_cells > X->stack_end - FP)) {                              \
+			TRAP(STACK);                                                               \
+		}                                                                                  \
+		for (uint32_t i_ = 0; i_ < (cells); i_++) {                                        \
+			FP[i_] = FP[(from) + i_];                                                  \
+		}                                                                                  \
+		zero[count] = link;                                                                \
+		while (count > 0) {                                                                \
+			zero[--count] = 0;                                                         \
+		}                                                                                  \
+		PC = X->form + (f)->form;                                                          \
+		CHARGE_AND_GO((f)->cost);                                                          \
+	} while (0)
+
+HANDLER(TAIL_CALL)
+{
+	const struct func *f = &X->funcs[*(const unit32 *)&PC[1]];
+
+	REENTER(f, PC[3], PC[4], PC[5]);
+}
+
+HANDLER(TAIL_INDIRECT)
+{
+	uint32_t func = 0;
+	enum target target = exec_target(X, SLOT(u32, 1), PC[2], PC[3], &func);
+	const struct func *f = &X->funcs[func];
+
+	if (target != TARGET_OWN) {
+		CALL(cold_tail_elsewhere);
+	}
+	REENTER(f, PC[6], PC[4], PC[5]);
+}

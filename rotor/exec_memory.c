@@ -1,0 +1,255 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Handlers that move values: loads, stores, slots, constants, globals. Spec: WebAssembly 2.0 4.4.7. */
+#include "rotor/exec.h"
+
+#if __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
+#error "linear memory is read as it is: only little-endian machines are supported"
+#endif
+
+/* Where bytes at a plus offset are; NULL if any lies beyond the memory. One comparison. */
+static inline uint8_t *place(struct exec *x, uint8_t *mem, uint32_t a, uint32_t offset,
+			     unsigned bytes)
+{
+	uint64_t end = (uint64_t)a + (offset + bytes);
+
+	if (UNLIKELY(end > x->mem_bytes)) {
+		x->address = end - 1;
+		return NULL;
+	}
+	return mem + (size_t)(end - bytes);
+}
+
+#define ACCESS(bytes, n)                                                                           \
+	uint8_t *at = place(X, MEM, a, PC[n], bytes);                                              \
+	if (UNLIKELY(at == NULL)) {                                                                \
+		CALL(cold_trap_memory);                                                            \
+	}
+
+#define H_LOAD(operands, result, name, mtype, out)                                                 \
+	HANDLER(name##_##operands##result)                                                         \
+	{                                                                                          \
+		GET_##operands(u32);                                                               \
+		mtype v;                                                                           \
+		ACCESS(sizeof(mtype), 1 + UNITS_##operands);                                       \
+		memcpy(&v, at, sizeof(v));                                                         \
+		ctype_##out r = (ctype_##out)v;                                                    \
+		PUT_##result(out, 2 + UNITS_##operands);                                           \
+		NEXT(2 + UNITS_##operands + UNITS_##result);                                       \
+	}
+#define R(name, mtype, out, set) SET_##set(H_LOAD, name, mtype, out)
+FORM_LOAD_LIST(R)
+#undef R
+
+#define STORE_SS(type)                                                                             \
+	uint32_t a = SLOT(u32, 1);                                                                 \
+	ctype_##type v = SLOT(type, 2)
+#define STORE_AS(type)                                                                             \
+	uint32_t a = GETA_u32;                                                                     \
+	ctype_##type v = SLOT(type, 1)
+#define STORE_SA(type)                                                                             \
+	uint32_t a = SLOT(u32, 1);                                                                 \
+	ctype_##type v = GETA_##type
+#define STORE_SK(type)                                                                             \
+	uint32_t a = SLOT(u32, 1);                                                                 \
+	ctype_##type v = (ctype_##type)(int16_t)PC[2]
+#define STORE_AK(type)                                                                             \
+	uint32_t a = GETA_u32;                                                                     \
+	ctype_##type v = (ctype_##type)(int16_t)PC[1]
+
+#define H_STORE(operands, result, name, mtype, type)                                               \
+	HANDLER(name##_##operands##result)                                                         \
+	{                                                                                          \
+		STORE_##operands(type);                                                            \
+		mtype m = (mtype)v;                                                                \
+		ACCESS(sizeof(mtype), 1 + UNITS_##operands);                                       \
+		memcpy(at, &m, sizeof(m));                                                         \
+		NEXT(2 + UNITS_##operands);                                                        \
+	}
+#define R(name, mtype, type, set) SET_##set(H_STORE, name, mtype, type)
+FORM_STORE_LIST(R)
+#undef R
+
+static inline bool add_offset(struct exec *x, uint32_t a, const uint16_t *at, uint32_t *out)
+{
+	uint64_t sum = (uint64_t)a + *(const unit32 *)at;
+
+	x->address = sum;
+	*out = (uint32_t)sum;
+	return sum <= UINT32_MAX;
+}
+
+HANDLER(ADDR_S)
+{
+	uint32_t sum;
+
+	if (UNLIKELY(!add_offset(X, SLOT(u32, 1), PC + 2, &sum))) {
+		CALL(cold_trap_memory);
+	}
+	SETA_u32(sum);
+	NEXT(4);
+}
+
+HANDLER(ADDR_A)
+{
+	uint32_t sum;
+
+	if (UNLIKELY(!add_offset(X, GETA_u32, PC + 1, &sum))) {
+		CALL(cold_trap_memory);
+	}
+	SETA_u32(sum);
+	NEXT(3);
+}
+
+/* ---- slots and constants ---- */
+
+HANDLER(MOV32)
+{
+	SLOT(u32, 2) = SLOT(u32, 1);
+	NEXT(3);
+}
+
+HANDLER(MOV64)
+{
+	SLOT(u64, 2) = SLOT(u64, 1);
+	NEXT(3);
+}
+
+HANDLER(K16_32)
+{
+	SLOT(i32, 2) = (int16_t)PC[1];
+	NEXT(3);
+}
+
+HANDLER(K32_32)
+{
+	SLOT(u32, 3) = *(const unit32 *)&PC[1];
+	NEXT(4);
+}
+
+HANDLER(K16_64)
+{
+	SLOT(i64, 2) = (int16_t)PC[1];
+	NEXT(3);
+}
+
+HANDLER(K32_64)
+{
+	SLOT(i64, 3) = (int32_t) * (const unit32 *)&PC[1];
+	NEXT(4);
+}
+
+HANDLER(K64_64)
+{
+	SLOT(u64, 5) = *(const unit32 *)&PC[1] | (uint64_t) * (const unit32 *)&PC[3] << 32;
+	NEXT(6);
+}
+
+HANDLER(KA_I32)
+{
+	SETA_u32(*(const unit32 *)&PC[1]);
+	NEXT(3);
+}
+
+HANDLER(KA_I64)
+{
+	SETA_i64((int32_t) * (const unit32 *)&PC[1]);
+	NEXT(3);
+}
+
+HANDLER(KA_F32)
+{
+	float v;
+
+	memcpy(&v, &PC[1], sizeof(v));
+	SETA_f32(v);
+	NEXT(3);
+}
+
+HANDLER(KA_F64)
+{
+	double v;
+
+	memcpy(&v, &PC[1], sizeof(v));
+	SETA_f64(v);
+	NEXT(5);
+}
+
+#define H_STA(name, type)                                                                          \
+	HANDLER(name)                                                                              \
+	{                                                                                          \
+		SLOT(type, 1) = GETA_##type;                                                       \
+		NEXT(2);                                                                           \
+	}
+H_STA(STA_I32, u32)
+H_STA(STA_I64, u64)
+H_STA(STA_F32, f32)
+H_STA(STA_F64, f64)
+
+#define H_LDA(name, type)                                                                          \
+	HANDLER(name)                                                                              \
+	{                                                                                          \
+		SETA_##type(SLOT(type, 1));                                                        \
+		NEXT(2);                                                                           \
+	}
+H_LDA(LDA_I32, u32)
+H_LDA(LDA_I64, u64)
+H_LDA(LDA_F32, f32)
+H_LDA(LDA_F64, f64)
+
+/* ---- globals ---- */
+
+#define GLOBAL(type) (*(cell_##type *)&X->globals[PC[1]])
+
+HANDLER(GGET32_A)
+{
+	SETA_u32(GLOBAL(u32));
+	NEXT(2);
+}
+
+HANDLER(GGET32_S)
+{
+	uint32_t v = GLOBAL(u32);
+
+	SLOT(u32, 2) = v;
+	SETA_u32(v);
+	NEXT(3);
+}
+
+HANDLER(GGET64_A)
+{
+	SETA_u64(GLOBAL(u64));
+	NEXT(2);
+}
+
+HANDLER(GGET64_S)
+{
+	uint64_t v = GLOBAL(u64);
+
+	SLOT(u64, 2) = v;
+	SETA_u64(v);
+	NEXT(3);
+}
+
+HANDLER(GSET32_S)
+{
+	GLOBAL(u32) = SLOT(u32, 2);
+	NEXT(3);
+}
+
+HANDLER(GSET32_A)
+{
+	GLOBAL(u32) = GETA_u32;
+	NEXT(2);
+}
+
+HANDLER(GSET64_S)
+{
+	GLOBAL(u64) = SLOT(u64, 2);
+	NEXT(3);
+}
+
+HANDLER(GSET64_A)
+{
+	GLOBAL(u64) = GETA_u64;
+	NEXT(2);
+}

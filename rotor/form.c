@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The tables of the form, made from opcode_list.h. */
+#include "rotor/form.h"
+#include "rotor/rotor.h"
+
+enum {
+	TYPE_u32 = ROTOR_I32,
+	TYPE_i32 = ROTOR_I32,
+	TYPE_u64 = ROTOR_I64,
+	TYPE_i64 = ROTOR_I64,
+	TYPE_f32 = ROTOR_F32,
+	TYPE_f64 = ROTOR_F64
+};
+
+const struct form_generic_info form_generics[G_COUNT] = {
+#define R(name, in, out, set, ...)                                                                 \
+	{F_##name##_BASE, MASK_##set, CLASS_BIN, TYPE_##in, TYPE_##out, 0},
+	FORM_BIN_LIST(R)
+#undef R
+#define R(name, in, out, set, ...)                                                                 \
+	{F_##name##_BASE, MASK_##set, CLASS_BIN, TYPE_##in, TYPE_##out, 1},
+		FORM_DIV_LIST(R)
+#undef R
+#define R(name, in, set, ...) {F_##name##_BASE, MASK_##set, CLASS_CMP, TYPE_##in, ROTOR_I32, 0},
+			FORM_CMP_LIST(R)
+#undef R
+#define R(name, in, out, set, ...)                                                                 \
+	{F_##name##_BASE, MASK_##set, CLASS_UN, TYPE_##in, TYPE_##out, 0},
+				FORM_UN_LIST(R)
+#undef R
+#define R(name, in, out, set, ...)                                                                 \
+	{F_##name##_BASE, MASK_##set, CLASS_UN, TYPE_##in, TYPE_##out, 1},
+					FORM_TRUNC_LIST(R)
+#undef R
+#define R(name, in, out, set) {F_##name##_BASE, MASK_##set, CLASS_LOAD, ROTOR_I32, TYPE_##out, 1},
+						FORM_LOAD_LIST(R)
+#undef R
+#define R(name, in, out, set) {F_##name##_BASE, MASK_##set, CLASS_STORE, ROTOR_I32, TYPE_##out, 1},
+							FORM_STORE_LIST(R)
+#undef R
+#define R(name, in, set) {F_##name##_BASE, MASK_##set, CLASS_SELECT, ROTOR_I32, TYPE_##in, 0},
+								FORM_SELECT_LIST(R)
+#undef R
+};
+
+/* Units that operands and results take. */
+enum {
+	UNITS_S = 1,
+	UNITS_A = 0,
+	UNITS_SS = 2,
+	UNITS_AS = 1,
+	UNITS_SA = 1,
+	UNITS_SK = 2,
+	UNITS_AK = 1
+};
+
+#define PLAIN_(operands, result, more) (1 + UNITS_##operands + UNITS_##result + (more)),
+#define MAPPED_(operands, result, more)                                                            \
+	(1 + UNITS_##operands + UNITS_##result + (more)) | FORM_MAPPED,
+
+const uint8_t form_units[FORM_OP_COUNT] = {
+#define R(name, units, maps) (units) | ((maps) ? FORM_MAPPED : 0),
+	FORM_PLAIN_LIST(R)
+#undef R
+#define R(name, in, out, set, ...) SET_##set(PLAIN_, 0)
+		FORM_BIN_LIST(R)
+#undef R
+#define R(name, in, out, set, ...) SET_##set(MAPPED_, 0)
+			FORM_DIV_LIST(R)
+#undef R
+#define R(name, in, out, set, ...) SET_##set(PLAIN_, 0)
+				FORM_UN_LIST(R)
+#undef R
+#define R(name, in, out, set, ...) SET_##set(MAPPED_, 0)
+					FORM_TRUNC_LIST(R)
+#undef R
+#define R(name, in, out, set) SET_##set(MAPPED_, 1)
+						FORM_LOAD_LIST(R) FORM_STORE_LIST(R)
+#undef R
+#define R(name, in, set) SET_##set(PLAIN_, 2)
+							FORM_SELECT_LIST(R)
+#undef R
+#define R(name, in, set, ...) SET_##set(PLAIN_, 0) SET_##set(PLAIN_, 2) SET_##set(PLAIN_, 2)
+								FORM_CMP_LIST(R)
+#undef R
+};

@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The form: what a function body is translated to. 16-bit units: an operation, then its operands.
+ *
+ * In/Out: translate.c writes it, exec.c runs it, trap.c walks it.
+ * Rules: 1. No host pointer, no host byte order visible: the same form on every machine.
+ *        2. Slots are 32-bit cells counted from the frame; i64 and f64 take two.
+ *        3. No accumulator is live at a label, a call or a safe point.
+ * Frame: [parameters][locals][link: return place][operand stack]; a callee's frame begins at its
+ *        arguments in the caller's operand stack.
+ */
+#ifndef ROTOR_FORM_H
+#define ROTOR_FORM_H
+
+#include <stdint.h>
+#include "rotor/opcode_list.h"
+
+/* The enumerators of a row: BASE equals the first variant. */
+#define ROW_BEGIN_(name)                     F_##name##_BASE, F_##name##_BEFORE = F_##name##_BASE - 1,
+#define ROW_VARIANT_(operands, result, name) F_##name##_##operands##result,
+
+enum form_op {
+#define R(name, units, maps) F_##name,
+	FORM_PLAIN_LIST(R)
+#undef R
+#define R(name, in, out, set, ...) ROW_BEGIN_(name) SET_##set(ROW_VARIANT_, name)
+	FORM_BIN_LIST(R) FORM_DIV_LIST(R) FORM_UN_LIST(R) FORM_TRUNC_LIST(R)
+#undef R
+#define R(name, in, out, set) ROW_BEGIN_(name) SET_##set(ROW_VARIANT_, name)
+		FORM_LOAD_LIST(R) FORM_STORE_LIST(R)
+#undef R
+#define R(name, in, set) ROW_BEGIN_(name) SET_##set(ROW_VARIANT_, name)
+			FORM_SELECT_LIST(R)
+#undef R
+#define R(name, in, set, ...)                                                                      \
+	ROW_BEGIN_(name)                                                                           \
+	SET_##set(ROW_VARIANT_, name) ROW_BEGIN_(BR_##name) SET_##set(ROW_VARIANT_, BR_##name)     \
+		ROW_BEGIN_(BACK_##name) SET_##set(ROW_VARIANT_, BACK_##name)
+				FORM_CMP_LIST(R)
+#undef R
+					FORM_OP_COUNT
+};
+
+/* Generic operations, in the order of the lists. */
+enum form_generic {
+#define R(name, ...) G_##name,
+	FORM_BIN_LIST(R)
+	FORM_DIV_LIST(R) FORM_CMP_LIST(R) FORM_UN_LIST(R) FORM_TRUNC_LIST(R) FORM_LOAD_LIST(R)
+		FORM_STORE_LIST(R) FORM_SELECT_LIST(R) G_COUNT
+#undef R
+};
+
+/* Where operands are; twice this number, plus one for a result in a slot, is a variant's bit. */
+enum form_operands {
+	OPERANDS_SS,
+	OPERANDS_AS,
+	OPERANDS_SA,
+	OPERANDS_SK,
+	OPERANDS_AK
+};
+#define OPERANDS_S OPERANDS_SS
+#define OPERANDS_A OPERANDS_AS
+
+enum form_class {
+	CLASS_BIN,
+	CLASS_CMP,
+	CLASS_UN,
+	CLASS_LOAD,
+	CLASS_STORE,
+	CLASS_SELECT
+};
+
+struct form_generic_info {
+	uint16_t base;     /* first variant */
+	uint16_t variants; /* bit set of those that exist */
+	uint8_t class;
+	uint8_t in, out; /* enum rotor_type */
+	uint8_t traps;
+};
+extern const struct form_generic_info form_generics[G_COUNT];
+
+/* Units of an operation; FORM_MAPPED is set if its place in the module is in the map. */
+#define FORM_MAPPED 0x80
+extern const uint8_t form_units[FORM_OP_COUNT];
+
+/* The first units of every module's form. */
+enum {
+	FORM_AT_HALT = 1,
+	FORM_AT_IMPORT = 3,
+	FORM_PROLOGUE_UNITS = 6
+};
+
+/* Before a function's first unit: the body's byte offset in the module (2 units), units of its
+ * form (2 units); after its form: the map. */
+enum {
+	FORM_HEADER_UNITS = 4
+};
+
+static inline uint32_t form_get32(const uint16_t *at)
+{
+	return at[0] | (uint32_t)at[1] << 16;
+}
+
+static inline void form_put32(uint16_t *at, uint32_t v)
+{
+	at[0] = (uint16_t)v;
+	at[1] = (uint16_t)(v >> 16);
+}
+
+/* Units of the operation at pc, a branch table's entries included. */
+static inline uint32_t form_length(const uint16_t *pc)
+{
+	if (*pc == F_BR_TABLE) {
+		return 4 + 2 * (form_get32(pc + 2) + 1);
+	}
+	return form_units[*pc] & ~FORM_MAPPED;
+}
+
+#endif

@@ -1,0 +1,550 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * From valid instructions on values to the form.
+ *
+ * local.get and constants emit nothing: an entry of the stack remembers where its value is. The last
+ * operation stays pending until its consumer (accumulator), a local.set (that local's slot), or
+ * anything else (its own slot) tells where its result goes.
+ *
+ * Rules: 1. A local that entries still refer to is copied to their slots before it is set.
+ *        2. At the begin of a block everything below is settled, so that all paths agree.
+ *        3. Constants are never settled without need: they do not change.
+ * Not:   validation (validate.c), encoding (emit.c), control flow (translate_control.c).
+ */
+#include "rotor/emit.h"
+
+/* ---- functions ---- */
+
+int t_begin(struct rotor_loader *l)
+{
+	static const uint16_t header[FORM_HEADER_UNITS];
+	struct translator *t = &l->t;
+	uint32_t link = BASE_MAX(l->body.local_cells, (uint32_t)l->body.type->result_cells);
+
+	memset(t, 0, sizeof(*t));
+	t->form = l->m->form;
+	t->at = (uint32_t)((uint16_t *)l->low - t->form);
+	t->map = l->low;
+	t->map_last = l->body.offset;
+	t->link = (uint16_t)link;
+	t->cells_max = link + 1;
+	emit_forget(t);
+	TRY(emit(l, FORM_HEADER_UNITS, header));
+	t->begin = t->at;
+	return 0;
+}
+
+int t_end(struct rotor_loader *l)
+{
+	struct translator *t = &l->t;
+	struct func *f = &l->m->funcs[l->body.func];
+	uint16_t *header = t->form + t->begin - FORM_HEADER_UNITS;
+	uint8_t *to = (uint8_t *)(t->form + t->at);
+
+	form_put32(header, l->body.offset);
+	form_put32(header + 2, t->at - t->begin);
+	memmove(to, t->map, t->map_bytes);
+	to += t->map_bytes;
+	if (t->map_bytes % 2 != 0) {
+		if (to == (uint8_t *)l->high) {
+			return load_fail(l, ROTOR_ERR_MEMORY,
+					 "the block is too small for this module's code");
+		}
+		*to++ = 0;
+	}
+	l->low = to;
+	l->m->form_bytes = (uint32_t)(to - (uint8_t *)t->form);
+	f->form = t->begin;
+	f->cost = l->body.instr_count;
+	f->zero_from = l->body.type->param_cells;
+	f->zero_count = (uint16_t)(t->link - f->zero_from);
+	f->frame_cells = (uint16_t)t->cells_max;
+	return 0;
+}
+
+/* ---- settling ---- */
+
+static int settle(struct rotor_loader *l, struct entry *e, bool consts)
+{
+	if (e->kind == ENTRY_TEMP || (e->kind == ENTRY_CONST && !consts)) {
+		return 0;
+	}
+	if (e->kind == ENTRY_PENDING) {
+		return emit_flush(l);
+	}
+	TRY(emit_move(l, e, e->pos));
+	l->t.locals_on_stack -= e->kind == ENTRY_LOCAL;
+	e->kind = ENTRY_TEMP;
+	return 0;
+}
+
+int t_settle(struct rotor_loader *l, uint32_t count)
+{
+	TRY(emit_flush(l));
+	for (uint32_t i = count; i-- > 0;) {
+		TRY(settle(l, &l->sp[i], true));
+	}
+	return 0;
+}
+
+int t_settle_entry(struct rotor_loader *l, struct entry *e)
+{
+	return settle(l, e, true);
+}
+
+int t_settle_locals(struct rotor_loader *l)
+{
+	struct entry *e = (struct entry *)l->body.ctl;
+
+	while (e > l->sp && l->t.locals_on_stack > 0) {
+		e--;
+		TRY(settle(l, e, false));
+	}
+	return 0;
+}
+
+/* Copies local slot to the entries that refer to it. */
+static int preserve(struct rotor_loader *l, uint16_t slot)
+{
+	struct entry *e = (struct entry *)l->body.ctl;
+
+	if (l->t.locals_on_stack == 0) {
+		return 0;
+	}
+	while (e > l->sp) {
+		e--;
+		if (e->kind == ENTRY_LOCAL && e->lo == slot) {
+			TRY(settle(l, e, false));
+		}
+	}
+	return 0;
+}
+
+void t_moved(struct rotor_loader *l, const struct entry *from, struct entry *to)
+{
+	if (l->t.pending.entry != NULL) {
+		l->t.pending.entry = to + (l->t.pending.entry - from);
+	}
+}
+
+/* ---- values ---- */
+
+int t_result(struct rotor_loader *l, struct entry *e)
+{
+	struct pending *p = &l->t.pending;
+
+	p->entry = e;
+	e->kind = ENTRY_PENDING;
+	/* There is no way from a global to a float accumulator. */
+	if (p->generic == PENDING_GLOBAL && (e->type == ROTOR_F32 || e->type == ROTOR_F64)) {
+		return emit_flush(l);
+	}
+	return 0;
+}
+
+static void set_pending(struct rotor_loader *l, unsigned generic, const struct bound *at)
+{
+	struct pending *p = &l->t.pending;
+
+	p->entry = NULL;
+	p->generic = (uint16_t)generic;
+	p->operands = (uint8_t)at->operands;
+	p->a = at->a;
+	p->b = at->b;
+	p->type = form_generics[generic].out;
+	p->offset = l->body.at;
+}
+
+int t_unary(struct rotor_loader *l, unsigned generic, struct entry *a)
+{
+	struct bound at = {0};
+
+	TRY(emit_bind_one(l, a, &at));
+	set_pending(l, generic, &at);
+	return 0;
+}
+
+static const uint16_t inverses[G_COUNT] = {
+#define R(name, in, set, expr, inverse, mirror) [G_##name] = G_##inverse,
+	FORM_CMP_LIST(R)
+#undef R
+};
+
+static const uint16_t mirrors[G_COUNT] = {
+#define R(name, in, set, expr, inverse, mirror) [G_##name] = G_##mirror,
+	FORM_CMP_LIST(R)
+#undef R
+};
+
+unsigned t_inverse(unsigned generic)
+{
+	return inverses[generic];
+}
+
+unsigned t_mirror(unsigned generic)
+{
+	return mirrors[generic];
+}
+
+static bool is_const(const struct entry *e, uint64_t k)
+{
+	return e->kind == ENTRY_CONST && e->lo == (uint32_t)k &&
+	       (type_cells(e->type) == 1 || e->hi == (uint32_t)(k >> 32));
+}
+
+/* Turns operations with a constant into ones that have variants for it. */
+static unsigned simplify(unsigned generic, struct entry *b)
+{
+	uint64_t k = b->lo | (uint64_t)b->hi << 32;
+
+	if (b->kind != ENTRY_CONST) {
+		return generic;
+	}
+	if (generic == G_I32_SUB || generic == G_I64_SUB) {
+		k = 0 - k;
+		generic = generic == G_I32_SUB ? G_I32_ADD : G_I64_ADD;
+	} else if (generic == G_I32_ROTR || generic == G_I64_ROTR) {
+		k = 0 - k;
+		k &= generic == G_I32_ROTR ? 31 : 63;
+		generic = generic == G_I32_ROTR ? G_I32_ROTL : G_I64_ROTL;
+	}
+	b->lo = (uint32_t)k;
+	b->hi = (uint32_t)(k >> 32);
+	return generic;
+}
+
+static unsigned mirror_of(unsigned generic)
+{
+	const struct form_generic_info *info = &form_generics[generic];
+
+	if (info->class == CLASS_CMP) {
+		return mirrors[generic];
+	}
+	return info->variants == MASK_COMM || info->variants == MASK_COMM_NOK ? generic : G_COUNT;
+}
+
+int t_binary(struct rotor_loader *l, unsigned generic, struct entry *a, struct entry *b)
+{
+	struct pending *p = &l->t.pending;
+	struct bound at = {0};
+	unsigned mirror;
+	bool swapped;
+
+	/* eqz of a comparison that is not emitted yet. */
+	if ((generic == G_I32_EQ) && is_const(b, 0) && a->kind == ENTRY_PENDING &&
+	    p->generic < G_COUNT && form_generics[p->generic].class == CLASS_CMP) {
+		p->generic = inverses[p->generic];
+		return 0;
+	}
+	generic = simplify(generic, b);
+	mirror = mirror_of(generic);
+	TRY(emit_bind(l, form_generics[generic].variants,
+		      mirror < G_COUNT ? form_generics[mirror].variants : 0, a, b, &at, &swapped));
+	set_pending(l, swapped ? mirror : generic, &at);
+	return 0;
+}
+
+/* An offset over 16 bits is added beforehand, into the accumulator. */
+static int far_address(struct rotor_loader *l, struct entry *a, uint32_t offset, struct bound *at)
+{
+	TRY(emit_bind_one(l, a, at));
+	TRY(emit_map(l, l->body.at));
+	if (at->operands == OPERANDS_A) {
+		TRY(EMIT(l, F_ADDR_A, (uint16_t)offset, (uint16_t)(offset >> 16)));
+	} else {
+		TRY(EMIT(l, F_ADDR_S, at->a, (uint16_t)offset, (uint16_t)(offset >> 16)));
+	}
+	l->t.acc_slot[0] = NO_SLOT;
+	at->operands = OPERANDS_A;
+	return 0;
+}
+
+int t_load(struct rotor_loader *l, unsigned generic, struct entry *a, uint32_t offset)
+{
+	struct bound at = {0};
+
+	if (offset > UINT16_MAX) {
+		TRY(far_address(l, a, offset, &at));
+		offset = 0;
+	} else {
+		TRY(emit_bind_one(l, a, &at));
+	}
+	set_pending(l, generic, &at);
+	l->t.pending.c = (uint16_t)offset;
+	return 0;
+}
+
+static int emit_store(struct rotor_loader *l, unsigned generic, const struct bound *at,
+		      uint32_t offset)
+{
+	const struct form_generic_info *info = &form_generics[generic];
+	uint16_t units[4] = {emit_variant(info->base, info->variants, at->operands, false)};
+	unsigned n = 1;
+
+	ASSERT(units[0] != F_HALT);
+	if (at->operands != OPERANDS_AS && at->operands != OPERANDS_AK) {
+		units[n++] = at->a;
+	}
+	if (at->operands != OPERANDS_SA) {
+		units[n++] = at->b;
+	}
+	units[n++] = (uint16_t)offset;
+	TRY(emit_map(l, l->body.at));
+	return emit(l, n, units);
+}
+
+/* A float in its accumulator is stored from there, any other as the integer of its bits. */
+static unsigned store_as(const struct rotor_loader *l, unsigned generic, const struct entry *a,
+			 struct entry *v)
+{
+	bool is_float = generic == G_F32_STORE || generic == G_F64_STORE;
+
+	if (!is_float || v->kind == ENTRY_PENDING ||
+	    (emit_held(&l->t, v) && a->kind != ENTRY_PENDING)) {
+		return generic;
+	}
+	v->type = generic == G_F32_STORE ? ROTOR_I32 : ROTOR_I64;
+	return generic == G_F32_STORE ? G_I32_STORE : G_I64_STORE;
+}
+
+/* The address in a slot plus offset; then the value as it is. */
+static int far_store(struct rotor_loader *l, unsigned generic, struct entry *a, struct entry *v,
+		     uint32_t offset)
+{
+	struct bound at = {0};
+	uint16_t slot;
+
+	if (l->t.pending.entry != NULL && a->kind != ENTRY_PENDING && v->kind != ENTRY_PENDING) {
+		TRY(emit_flush(l));
+	}
+	TRY(emit_to_slot(l, v, &slot));
+	TRY(far_address(l, a, offset, &at));
+	at.operands = OPERANDS_AS;
+	at.b = slot;
+	generic = generic == G_F32_STORE   ? G_I32_STORE
+		  : generic == G_F64_STORE ? G_I64_STORE
+					   : generic;
+	return emit_store(l, generic, &at, 0);
+}
+
+int t_store(struct rotor_loader *l, unsigned generic, struct entry *a, struct entry *v,
+	    uint32_t offset)
+{
+	struct bound at = {0};
+	bool swapped;
+
+	if (offset > UINT16_MAX) {
+		return far_store(l, generic, a, v, offset);
+	}
+	if (l->t.pending.entry != NULL && a->kind != ENTRY_PENDING && v->kind != ENTRY_PENDING) {
+		TRY(emit_flush(l));
+	}
+	generic = store_as(l, generic, a, v);
+	TRY(emit_bind(l, form_generics[generic].variants, 0, a, v, &at, &swapped));
+	return emit_store(l, generic, &at, offset);
+}
+
+int t_select(struct rotor_loader *l, uint8_t type, struct entry *a, struct entry *b,
+	     struct entry *cond)
+{
+	static const uint16_t generics[4] = {G_SELECT_I32, G_SELECT_I64, G_SELECT_F32,
+					     G_SELECT_F64};
+	struct bound at = {0};
+	uint16_t slot_a, slot_b;
+	unsigned i = type == ROTOR_I64 ? 1 : type == ROTOR_F32 ? 2 : type == ROTOR_F64 ? 3 : 0;
+
+	if (l->t.pending.entry != NULL && a->kind != ENTRY_PENDING && b->kind != ENTRY_PENDING &&
+	    cond->kind != ENTRY_PENDING) {
+		TRY(emit_flush(l));
+	}
+	TRY(emit_to_slot(l, a, &slot_a));
+	TRY(emit_to_slot(l, b, &slot_b));
+	TRY(emit_bind_one(l, cond, &at));
+	set_pending(l, generics[i], &at);
+	l->t.pending.c = slot_a;
+	l->t.pending.d = slot_b;
+	l->t.pending.type = type_is_ref(type) ? ROTOR_I32 : type;
+	return 0;
+}
+
+int t_drop(struct rotor_loader *l, struct entry *v)
+{
+	struct pending *p = &l->t.pending;
+
+	if (v->kind != ENTRY_PENDING) {
+		return 0;
+	}
+	if (p->generic != PENDING_GLOBAL && form_generics[p->generic].traps) {
+		return emit_pending_acc(l);
+	}
+	p->entry = NULL;
+	return 0;
+}
+
+/* ---- locals and globals ---- */
+
+void t_local_get(struct rotor_loader *l, struct entry *e, uint16_t slot)
+{
+	e->kind = ENTRY_LOCAL;
+	e->lo = slot;
+	l->t.locals_on_stack++;
+}
+
+int t_local_set(struct rotor_loader *l, uint16_t slot, uint8_t type, struct entry *v)
+{
+	uint16_t from;
+
+	if (emit_slot(v, &from) && from == slot) {
+		return 0;
+	}
+	if (v->kind == ENTRY_PENDING) {
+		TRY(preserve(l, slot));
+		return emit_pending_slot(l, slot);
+	}
+	TRY(emit_flush(l));
+	TRY(preserve(l, slot));
+	return emit_move(l, v, slot);
+}
+
+void t_local_tee(struct rotor_loader *l, uint16_t slot, const struct entry *v, struct entry *e)
+{
+	if (v->kind == ENTRY_CONST) {
+		e->kind = ENTRY_CONST;
+		e->lo = v->lo;
+		e->hi = v->hi;
+		return;
+	}
+	t_local_get(l, e, slot);
+}
+
+int t_global_get(struct rotor_loader *l, uint8_t type, uint16_t cell)
+{
+	struct pending *p = &l->t.pending;
+
+	TRY(emit_flush(l));
+	p->generic = PENDING_GLOBAL;
+	p->a = cell;
+	p->type = type;
+	return 0;
+}
+
+int t_global_set(struct rotor_loader *l, uint8_t type, uint16_t cell, struct entry *v)
+{
+	bool two = type_cells(type) == 2, is_float = type == ROTOR_F32 || type == ROTOR_F64;
+	uint16_t slot;
+
+	if (v->kind == ENTRY_PENDING && !is_float) {
+		TRY(emit_pending_acc(l));
+		return EMIT(l, two ? F_GSET64_A : F_GSET32_A, cell);
+	}
+	if (v->kind != ENTRY_PENDING) {
+		TRY(emit_flush(l));
+	}
+	if (!is_float && emit_held(&l->t, v)) {
+		return EMIT(l, two ? F_GSET64_A : F_GSET32_A, cell);
+	}
+	TRY(emit_to_slot(l, v, &slot));
+	return EMIT(l, two ? F_GSET64_S : F_GSET32_S, cell, slot);
+}
+
+/* ---- operations on settled operands ---- */
+
+int t_plain(struct rotor_loader *l, unsigned op, unsigned count, const uint16_t *units)
+{
+	uint16_t first = (uint16_t)op;
+
+	TRY(emit_flush(l));
+	if ((form_units[op] & FORM_MAPPED) != 0) {
+		TRY(emit_map(l, l->body.at));
+	}
+	TRY(emit(l, 1, &first));
+	TRY(emit(l, count, units));
+	emit_forget(&l->t);
+	return 0;
+}
+
+static int call(struct rotor_loader *l, unsigned op, uint32_t args, unsigned count,
+		const uint16_t *units)
+{
+	TRY(t_settle(l, args));
+	return t_plain(l, op, count, units);
+}
+
+int t_call(struct rotor_loader *l, uint32_t func, uint32_t count, uint16_t slot)
+{
+	uint16_t lo = (uint16_t)func, hi = (uint16_t)(func >> 16);
+
+	if (func < l->m->func_imports && hi == 0) {
+		return call(l, F_CALL_IMPORT, count, 2, (uint16_t[]){lo, slot});
+	}
+	if (hi == 0) {
+		return call(l, F_CALL, count, 2, (uint16_t[]){lo, slot});
+	}
+	return call(l, F_CALL_FAR, count, 3, (uint16_t[]){lo, hi, slot});
+}
+
+int t_settle_index(struct rotor_loader *l, uint32_t count, struct entry *index, uint16_t *slot)
+{
+	if (index->kind == ENTRY_PENDING) {
+		TRY(emit_to_slot(l, index, slot));
+	}
+	TRY(t_settle(l, count));
+	return emit_to_slot(l, index, slot);
+}
+
+int t_call_indirect(struct rotor_loader *l, struct entry *index, uint16_t type, uint16_t table,
+		    uint32_t count, uint16_t slot)
+{
+	uint16_t at = 0;
+
+	TRY(t_settle_index(l, count, index, &at));
+	return t_plain(l, F_CALL_INDIRECT, 4, (uint16_t[]){at, type, table, slot});
+}
+
+/* After a tail call that turned out to go elsewhere: its results are at slot, return them. */
+static int tail_return(struct rotor_loader *l, uint16_t slot)
+{
+	const struct functype *f = l->body.type;
+	uint16_t to = 0;
+
+	for (uint32_t i = 0; i < f->result_count; i++) {
+		unsigned cells = type_cells(f->types[f->param_count + i]);
+
+		TRY(EMIT(l, cells == 2 ? F_MOV64 : F_MOV32, (uint16_t)(slot + to), to));
+		to = (uint16_t)(to + cells);
+	}
+	return EMIT(l, F_RETURN, l->t.link);
+}
+
+/* Room for what a call leaves at slot, if it turns out to be an ordinary one. */
+static void reserve_results(struct rotor_loader *l, uint16_t slot)
+{
+	l->t.cells_max = BASE_MAX(l->t.cells_max, slot + (uint32_t)l->body.type->result_cells);
+}
+
+int t_tail_call(struct rotor_loader *l, uint32_t func, uint32_t count, uint16_t slot)
+{
+	const struct functype *f = module_functype(l->m, func);
+
+	reserve_results(l, slot);
+	if (func < l->m->func_imports) {
+		TRY(t_call(l, func, count, slot));
+		return tail_return(l, slot);
+	}
+	return call(l, F_TAIL_CALL, count, 5,
+		    (uint16_t[]){(uint16_t)func, (uint16_t)(func >> 16), slot, f->param_cells,
+				 l->t.link});
+}
+
+int t_tail_indirect(struct rotor_loader *l, struct entry *index, uint16_t type, uint16_t table,
+		    uint32_t count, uint16_t slot)
+{
+	uint16_t at = 0;
+
+	reserve_results(l, slot);
+	TRY(t_settle_index(l, count, index, &at));
+	TRY(t_plain(
+		l, F_TAIL_INDIRECT, 6,
+		(uint16_t[]){at, type, table, l->m->types[type]->param_cells, l->t.link, slot}));
+	return tail_return(l, slot);
+}
