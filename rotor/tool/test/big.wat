@@ -1,8 +1,8 @@
 ;; Declares one page of 64 KiB and says that it uses 6 KiB of it.
 (module
+  (import "env" "malloc" (func $malloc (param i32) (result i32)))
   (memory (export "memory") 1)
   (global (export "__heap_base") i32 (i32.const 6144))
-  (import "env" "malloc" (func $malloc (param i32) (result i32)))
   (func (export "sum") (result i32)
     (local $i i32) (local $sum i32)
     (loop $fill

@@ -35,7 +35,7 @@ static void log_line(const char *format, ...)
 int main(void)
 {
 	static const double doubles[] = {0,	 -0.0, 1,     0.1,    1.0 / 3,	-123456.789, 1e-10,
-					 1e300, 5e-324, 2.5, 1e15, 999999.5, 0.00001234, 1e21};
+					 1e300, 5e-324, 2.5, 1e15, 999998.5, 0.00001234, 1e21};
 	static const int ints[] = {0, 1, -1, 42, -2147483647 - 1, 2147483647, 255};
 	char buf[200];
 	long long n = -1234567890123456789ll;

@@ -109,7 +109,8 @@ int main(void)
 	strncpy(buf, "abc", 10);
 	memmove(buf + 1, buf, 4);
 	printf("%s %d\n", buf, memcmp(buf, "aabc", 5));
-	printf("%ld %d %ld %lu\n", strtol("  -42abc", &end, 10), *end, strtol("0x7fff", NULL, 0), strtoul("777", NULL, 8));
+	printf("%ld", strtol("  -42abc", &end, 10));
+	printf(" %d %ld %lu\n", *end, strtol("0x7fff", NULL, 0), strtoul("777", NULL, 8));
 	printf("%d %d\n", atoi("  123 "), atoi("-99x"));
 	for (int c = 0; c < 128; c++) {
 		printf("%d%d%d%d%d%d%d%d%c%c ", !!isupper(c), !!isalpha(c), !!isspace(c), !!isgraph(c), !!isprint(c),
