@@ -15,12 +15,11 @@ static void set_plain(const struct cli_args *args, json_t *task)
 		enum cli_option option;
 		const char *key;
 	} rows[] = {
-		{CLI_OPT_INVOKE, "function"},     {CLI_OPT_PRIORITY, "priority"},
-		{CLI_OPT_BROADCAST, "broadcast"}, {CLI_OPT_DAEMON, "daemon"},
-		{CLI_OPT_LATENT, "latent"},       {CLI_OPT_QUEUE, "queue"},
-		{CLI_OPT_POLICY, "policy"},       {CLI_OPT_SCHEDULE, "schedule"},
-		{CLI_OPT_TIMEZONE, "timezone"},   {CLI_OPT_IDEMPOTENT, "idempotent"},
-		{CLI_OPT_IMAGE, "image_url"},
+		{CLI_OPT_INVOKE, "function"},       {CLI_OPT_PRIORITY, "priority"},
+		{CLI_OPT_BROADCAST, "broadcast"},   {CLI_OPT_DAEMON, "daemon"},
+		{CLI_OPT_LATENT, "latent"},         {CLI_OPT_POLICY, "policy"},
+		{CLI_OPT_SCHEDULE, "schedule"},     {CLI_OPT_TIMEZONE, "timezone"},
+		{CLI_OPT_IDEMPOTENT, "idempotent"}, {CLI_OPT_IMAGE, "image_url"},
 	};
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
@@ -213,6 +212,8 @@ int task_body(struct cli *cli, const char *name, const char *const *inputs, int 
 		json_object_set_new(task, "is_recurring",
 				    json_boolean(!args_has(&cli->args, CLI_OPT_ONCE)));
 	}
+	/* Ours queues unless told not to; somebody who waits wants to hear at once that none fits. */
+	json_object_set_new(task, "queue", json_boolean(args_has(&cli->args, CLI_OPT_QUEUE)));
 	int status = set_inputs(task, inputs, input_count);
 	if (status == CLI_OK) {
 		status = set_capabilities(&cli->args, task);

@@ -187,6 +187,10 @@ void http_close(struct http *http);
 int http_send(struct http *http, const char *method, const char *path, const struct http_body *body,
 	      struct http_reply *reply);
 void http_free(struct http_reply *reply);
+/* A GET whose answer goes on and on, as lines: line is called for each, until Ctrl-C (CLI_OK) or
+ * until the manager ends it. */
+int http_lines(struct http *http, const char *path, void (*line)(void *user, const char *text),
+	       void *user);
 /* One request with a JSON body (taken; NULL: none). CLI_OK only for a 2xx status with JSON, which
  * what is not a GET may lack; otherwise what is said names what was wanted. */
 int http_json(struct http *http, const char *method, const char *path, json_t *body,

@@ -52,7 +52,7 @@ def test_run(l):
     out, err = p("run", "add.wasm", "2", "-3", "40")
     expect_eq((out, err), ("39\n", ""))
     posts = [r for r in p.manager.requests if r[0] == "POST"]
-    expect_eq([r[1] for r in posts], ["/modules", "/tasks?wait_ms=100"])
+    expect_eq([r[1] for r in posts], ["/modules?source=add.wasm", "/tasks?wait_ms=100"])
     expect_eq(len({r[2] for r in p.manager.requests}), 1, "connections of one run")
     p.manager.requests.clear()
     p("run", "add.wasm", "2", "3")
@@ -139,7 +139,7 @@ def test_propeller_manager(l):
     task = list(p.manager.tasks.values())[0]
     expect_eq(task["file"][:8], "AGFzbQEA")
     has(p("module", "upload", "add.wasm", status=69)[1], "keeps no modules")
-    has(p.named("homeless", status=70)[1], "no active proplets available")
+    has(p.named("homeless", status=69)[1], "no active proplets available")
     expect_eq(p.named("slow")[0], "late\n")
     has(p("status")[0], "1 pending, 0 running, 3 completed")
     (p.folder / "w.json").write_text('[{"name":"a"},{"name":"b","depends_on":["a"]},{"name":"c"}]')
@@ -256,6 +256,16 @@ def test_modules_and_status(l):
     has(p("top")[0], "big", "1/2")
     p.manager.nodes.clear()
     p("status", status=1)
+
+
+def test_events(l):
+    p = Cli(l, Manager())
+    out, err = p("events", status=69)
+    expect_eq(out.splitlines(), ["03:04:05  task              task 77777777 running  node 5c4b7c38"] * 3)
+    has(err, "has ended")
+    expect_eq(len(p("events", "--json", "--node", "big", status=69)[0].splitlines()), 3)
+    p = Cli(l, Raw(b"HTTP/1.1 404 No\r\nContent-Length: 0\r\n\r\n"))
+    has(p("events", status=66)[1], "does not know this")
 
 
 # ---- what a user can do wrong ----

@@ -62,6 +62,7 @@
 	OPTION(LIMIT, "limit", 0, NUMBER, "COUNT", "at most this many rows (all)")                 \
 	OPTION(FOLLOW, "follow", 'F', FLAG, NULL, "go on as more comes")                           \
 	OPTION(OFF, "off", 0, FLAG, NULL, "take it back")                                          \
+	OPTION(TASK, "task", 0, TEXT, "TASK", "only what concerns this task")                      \
 	OPTION(ALIVE, "alive", 0, FLAG, NULL, "only nodes that are alive")                         \
 	OPTION(INTERVAL, "interval", 0, TIME, "TIME", "between two looks (1s)")                    \
 	OPTION(MODE, "mode", 0, TEXT, "parallel|sequential|configurable",                          \
@@ -83,6 +84,8 @@
 	COMMAND("", "status", status_command, "", 0, 0, "", "show how manager and fleet are")      \
 	COMMAND("", "top", top_command, "", 0, 0, "once interval ",                                \
 		"watch nodes and running tasks; q ends it")                                        \
+	COMMAND("", "events", events_command, "", 0, 0, "task node ",                              \
+		"tell what happens to nodes and tasks, until Ctrl-C")                              \
 	COMMAND("node", "list", node_list, "", 0, 0, "alive limit ", "list the nodes")             \
 	COMMAND("node", "show", node_show, "NODE", 1, 1, "", "tell all about a node")              \
 	COMMAND("node", "drain", node_drain, "NODE", 1, 1, "off ",                                 \

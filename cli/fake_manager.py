@@ -94,6 +94,8 @@ class Manager:
         query = dict(urllib.parse.parse_qsl(url.query))
         parts = [urllib.parse.unquote(p) for p in url.path.strip("/").split("/")]
         self.requests.append((h.command, h.path, h.client_address[1]))
+        if parts == ["events"]:
+            return self.events(h)
         status, answer = self.route(h.command, parts, query, body, h.headers)
         payload = b"" if answer is None else json.dumps(answer).encode()
         h.send_response(status)
@@ -118,6 +120,17 @@ class Manager:
 
     def health(self, *_):
         return 200, {"status": "pass", "version": "0.1.0", "description": "manager service"}
+
+    def events(self, h):
+        h.send_response(200)
+        h.send_header("Content-Type", "text/event-stream")
+        h.end_headers()
+        for n in range(3):
+            event = {"kind": "task", "task_id": NODE_2, "phase": "running", "proplet_id": NODE,
+                     "time": "2026-01-02T03:04:05Z", "seq": n}
+            h.wfile.write(f": a remark\n\nid: {n}\ndata: {json.dumps(event)}\n\n".encode())
+            h.wfile.flush()
+        h.close_connection = True
 
     # ---- modules ----
 

@@ -320,7 +320,8 @@ static const char *first_open(const json_t *tasks)
 	return pending;
 }
 
-/* Rows of "tasks" at path, those of the workflow alone if one is given. */
+/* Rows of "tasks" at path; those of the workflow if one is given, which Propeller's manager can only
+ * be asked for by listing all. */
 static int tasks_fetch(struct cli *cli, const char *path, const char *workflow, json_t **out)
 {
 	struct http_reply reply;
@@ -339,7 +340,16 @@ static int tasks_fetch(struct cli *cli, const char *path, const char *workflow, 
 		}
 		return status;
 	}
-	int status = api_list(&cli->http, path, "tasks", 0, &tasks);
+	int status = http_send(&cli->http, "GET", text("/workflows/%s", text_url(workflow)), NULL,
+			       &reply);
+	if (status == CLI_OK && reply.status == 200) {
+		*out = json_incref(json_object_get(reply.json, "tasks"));
+	}
+	http_free(&reply);
+	if (status != CLI_OK || *out != NULL) {
+		return status;
+	}
+	status = api_list(&cli->http, path, "tasks", 0, &tasks);
 	if (status != CLI_OK) {
 		return status;
 	}

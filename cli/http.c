@@ -264,14 +264,101 @@ int http_send(struct http *http, const char *method, const char *path, const str
 	return CLI_OK;
 }
 
+/* ---- answers that go on ---- */
+
+struct line_reader {
+	void (*line)(void *user, const char *text);
+	void *user;
+	size_t bytes;
+	char text[8192]; /* longer lines are cut */
+};
+
+static size_t on_line_bytes(char *data, size_t one, size_t bytes, void *user)
+{
+	struct line_reader *r = user;
+
+	(void)one;
+	for (size_t i = 0; i < bytes; i++) {
+		if (data[i] == '\n') {
+			r->text[r->bytes] = 0;
+			r->line(r->user, r->text);
+			r->bytes = 0;
+		} else if (r->bytes + 1 < sizeof(r->text)) {
+			r->text[r->bytes++] = data[i];
+		}
+	}
+	return bytes;
+}
+
+int http_lines(struct http *http, const char *path, void (*line)(void *user, const char *text),
+	       void *user)
+{
+	struct line_reader reader = {.line = line, .user = user};
+	struct http_reply reply = {0};
+	CURL *curl = http->curl;
+	long answered = 0;
+
+	http->error[0] = 0;
+	struct curl_slist *headers = headers_make(http, NULL);
+	method_set(curl, "GET", false);
+	curl_easy_setopt(curl, CURLOPT_URL, text("%s%s", http->base, path));
+	curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers);
+	curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, on_line_bytes);
+	curl_easy_setopt(curl, CURLOPT_WRITEDATA, &reader);
+	curl_easy_setopt(curl, CURLOPT_FAILONERROR, 1L);
+	curl_easy_setopt(curl, CURLOPT_LOW_SPEED_TIME, 0L);
+	CURLcode code = curl_easy_perform(curl);
+	curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &answered);
+	curl_easy_setopt(curl, CURLOPT_FAILONERROR, 0L);
+	curl_easy_setopt(curl, CURLOPT_LOW_SPEED_TIME, (long)SILENCE_S);
+	curl_slist_free_all(headers);
+	if (code == CURLE_HTTP_RETURNED_ERROR) {
+		reply.status = answered;
+		return http_refused(http, "listen", &reply);
+	}
+	if (code == CURLE_OK || code == CURLE_PARTIAL_FILE) {
+		return fail(CLI_UNAVAILABLE, "%s has ended", http->base);
+	}
+	return transfer_failed(http, code, &reply);
+}
+
+/* ---- refusals ---- */
+
+/* Propeller's words, and ours, for there being nobody to run a task. */
+static bool says_no_node(const char *why)
+{
+	static const char *const words[] = {"no active proplets", "no proplet satisfies",
+					    "all proplets are dead"};
+
+	for (size_t i = 0; why != NULL && i < sizeof(words) / sizeof(words[0]); i++) {
+		if (strncmp(why, words[i], strlen(words[i])) == 0) {
+			return true;
+		}
+	}
+	return false;
+}
+
+static int status_of(long http_status, const char *why)
+{
+	switch (http_status) {
+	case 400:
+		return CLI_DATA;
+	case 404:
+		return CLI_NOT_FOUND;
+	case 502:
+	case 503:
+		return CLI_UNAVAILABLE;
+	case 504:
+		return CLI_LIMIT;
+	default:
+		return says_no_node(why) ? CLI_UNAVAILABLE : CLI_FAILED;
+	}
+}
+
 int http_refused(struct http *http, const char *what, const struct http_reply *reply)
 {
 	const char *why = json_string_value(json_object_get(reply->json, "error"));
-	int status = reply->status == 400                           ? CLI_DATA
-		     : reply->status == 404                         ? CLI_NOT_FOUND
-		     : reply->status == 502 || reply->status == 503 ? CLI_UNAVAILABLE
-		     : reply->status == 504                         ? CLI_LIMIT
-								    : CLI_FAILED;
+	int status = status_of(reply->status, why);
 
 	if (why != NULL) {
 		return fail(status, "%s: %s", what, text_clean(why));

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 
 #include "base/sha256.h"
 
@@ -131,7 +132,10 @@ static int module_send(struct http *http, const struct module_file *file, bool *
 	struct http_body body = {
 		.type = "application/wasm", .data = file->bytes, .bytes = file->size};
 	struct http_reply reply;
-	int status = http_send(http, "POST", "/modules", &body, &reply);
+	const char *slash = strrchr(file->path, '/');
+	const char *name = slash != NULL ? slash + 1 : file->path;
+	int status =
+		http_send(http, "POST", text("/modules?source=%s", text_url(name)), &body, &reply);
 
 	if (status != CLI_OK) {
 		return status;
@@ -193,7 +197,7 @@ void module_attach(json_t *task, const struct module_file *file, bool stored)
 
 int module_list(struct cli *cli)
 {
-	struct table t = {.headers = {"DIGEST", "SIZE", "NAME", NULL}};
+	struct table t = {.headers = {"DIGEST", "SIZE", "SOURCE", "AGE", NULL}};
 	json_t *rows = NULL, *row = NULL;
 	size_t i = 0;
 	int status = api_list(&cli->http, "/modules", "modules",
@@ -208,7 +212,8 @@ int module_list(struct cli *cli)
 
 		table_add(&t, api_text(row, "digest"));
 		table_add(&t, text_bytes(size));
-		table_add(&t, api_text(row, "name"));
+		table_add(&t, api_text(row, "source"));
+		table_add(&t, text_age(api_text(row, "created_at"), (int64_t)time(NULL)));
 	}
 	if (cli->json) {
 		api_print(rows);

@@ -7,13 +7,11 @@
 
 static const char *node_state(const json_t *node)
 {
-	const char *state = api_text(node, "liveness");
-
 	if (json_is_true(json_object_get(node, "draining"))) {
 		return "draining";
 	}
-	if (state != NULL) {
-		return state;
+	if (json_is_true(json_object_get(node, "suspect"))) {
+		return "suspect";
 	}
 	return json_is_true(json_object_get(node, "alive")) ? "alive" : "dead";
 }

@@ -512,11 +512,6 @@ int invoke_command(struct cli *cli)
 		if (env != NULL) {
 			json_object_set(body, "env", env);
 		}
-		if (args_has(&cli->args, CLI_OPT_WAIT)) {
-			json_object_set_new(
-				body, "timeout_ms",
-				json_integer((json_int_t)args_number(&cli->args, CLI_OPT_WAIT, 0)));
-		}
 		json_decref(all);
 		status = api_find(&cli->http, "task", cli->args.args[0], &id);
 	}
@@ -524,7 +519,12 @@ int invoke_command(struct cli *cli)
 		json_decref(body);
 		return status;
 	}
-	status = http_json(&cli->http, "POST", text("/tasks/%s/invoke", id), body,
+	const char *path = text("/tasks/%s/invoke", id);
+	if (args_has(&cli->args, CLI_OPT_WAIT)) {
+		path = text("%s?wait_ms=%llu", path,
+			    (unsigned long long)args_number(&cli->args, CLI_OPT_WAIT, 0));
+	}
+	status = http_json(&cli->http, "POST", path, body,
 			   text("invoke %s", text_clean(cli->args.args[0])), &reply);
 	if (status != CLI_OK) {
 		return status;
