@@ -324,6 +324,7 @@ enum store_err store_task_move(struct store *s, const struct store_task *t)
 	put_text(&p, t->error);
 	put_text(&p, t->results);
 	put_text(&p, t->report);
+	put_int(&p, t->clear);
 	return write_rows(s, ST_TASK_MOVE, &p, STORE_ABSENT);
 }
 

@@ -43,6 +43,7 @@ struct store_task {
 	int state;
 	int phase;
 	int priority;
+	bool clear; /* store_task_move: a new run begins: results and report are emptied first */
 };
 
 /* Which tasks: all conditions that are set must hold. */

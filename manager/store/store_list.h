@@ -15,8 +15,9 @@
 	S(TASK_MOVE,                                                                               \
 	  "UPDATE tasks SET state = ?2, phase = ?3, epoch = ?4, updated_ms = ?5, start_ms = "      \
 	  "CASE WHEN ?6 = 0 THEN start_ms ELSE ?6 END, finish_ms = ?7, node_id = "                 \
-	  "COALESCE(?8, node_id), error = ?9, results = COALESCE(?10, results), report = "         \
-	  "COALESCE(?11, report) WHERE id = ?1")                                                   \
+	  "COALESCE(?8, node_id), error = ?9, results = CASE WHEN ?12 = 1 THEN ?10 ELSE "          \
+	  "COALESCE(?10, results) END, report = CASE WHEN ?12 = 1 THEN ?11 ELSE COALESCE(?11, "    \
+	  "report) END WHERE id = ?1")                                                             \
 	S(TASK_SCHEDULE, "UPDATE tasks SET next_run_ms = ?2 WHERE id = ?1")                        \
 	S(TASK_DELETE, "DELETE FROM tasks WHERE id = ?1")                                          \
 	S(TASK_GET, "SELECT " TASK_COLUMNS " FROM tasks WHERE id = ?1")                            \
