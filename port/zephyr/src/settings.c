@@ -4,7 +4,7 @@
  *
  * In:    texts of the shell, records of the agent, values of tasks
  * Out:   the same after a restart
- * Owns:  the partition proplet_settings
+ * Owns:  the partition that the devicetree chooses as proplet,settings
  * Rules: 1. NVS ids: 1.. settings (settings_list.h), 0x200.. journal, 0x400.. key-value pairs.
  *        2. A key-value entry is scope, 0, key, 0, value; an entry is looked for by reading them all.
  * Bounds: a look-up of a pair reads CONFIG_PROPLET_KV_ENTRIES entries at most.
@@ -23,7 +23,7 @@
 
 LOG_MODULE_DECLARE(proplet);
 
-#define PARTITION_ID FIXED_PARTITION_ID(proplet_settings)
+#define PARTITION_ID DT_FIXED_PARTITION_ID(DT_CHOSEN(proplet_settings))
 #define ID_JOURNAL   0x200
 #define ID_KV        0x400
 #define SECTOR_BYTES 4096

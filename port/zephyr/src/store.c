@@ -4,7 +4,7 @@
  *
  * In:    STORE_* actions
  * Out:   answers, with the bytes where they lie if flash is mapped into memory
- * Owns:  the partition proplet_modules
+ * Owns:  the partition that the devicetree chooses as proplet,modules
  * Rules: 1. A module is checked against its digest the first time it is opened after a start.
  *        2. An extent bound to a slot has a user, so it is not evicted.
  */
@@ -62,8 +62,8 @@ uint32_t store_init(void)
 		.read = part_read, .write = part_write, .erase = part_erase};
 	enum flashlog_err err;
 
-	if (flash_area_open(FIXED_PARTITION_ID(proplet_modules), &area) != 0) {
-		LOG_ERR("store: no partition proplet_modules");
+	if (flash_area_open(DT_FIXED_PARTITION_ID(DT_CHOSEN(proplet_modules)), &area) != 0) {
+		LOG_ERR("store: the partition cannot be opened");
 		return 0;
 	}
 	flash.bytes = area->fa_size;

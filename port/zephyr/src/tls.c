@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include <zephyr/kernel.h>
+#include <zephyr/net/socket.h>
 #include <zephyr/net/tls_credentials.h>
 #include <zephyr/sys/base64.h>
 
@@ -23,7 +24,7 @@ enum { TAG = 1 };
 
 static uint8_t ca[DER_BYTES_MAX], cert[DER_BYTES_MAX], key[DER_BYTES_MAX];
 static char text[2048];
-static const sec_tag_t tags[] = {TAG};
+static sec_tag_t tags[] = {TAG};
 
 bool tls_wanted(void)
 {
