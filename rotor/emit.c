@@ -49,7 +49,9 @@ int t_room_for_entries(struct rotor_loader *l, unsigned count)
 int emit(struct rotor_loader *l, unsigned count, const uint16_t *units)
 {
 	TRY(make_room(l, count * 2, 0));
-	memcpy(l->t.form + l->t.at, units, count * 2);
+	if (count > 0) {
+		memcpy(l->t.form + l->t.at, units, count * 2);
+	}
 	l->t.at += count;
 	return 0;
 }

@@ -153,8 +153,7 @@ static enum target cross_target(struct exec *x, uint32_t ref, uint32_t type)
 	return TARGET_CROSS;
 }
 
-enum target exec_target(struct exec *x, uint32_t index, uint32_t type, uint32_t table,
-			uint32_t *func)
+enum target exec_target(struct exec *x, uint32_t index, uint32_t type, uint32_t table)
 {
 	const struct table *t = instance_table(x->in, table);
 	uint32_t ref;
@@ -171,23 +170,22 @@ enum target exec_target(struct exec *x, uint32_t index, uint32_t type, uint32_t 
 	if (ref >> REF_FUNC_BITS != x->number) {
 		return cross_target(x, ref, type);
 	}
-	*func = (ref & REF_FUNC_MASK) - 1;
+	x->target = (ref & REF_FUNC_MASK) - 1;
 	x->trap = ROTOR_TRAP_SIGNATURE;
-	if (x->funcs[*func].type != type) {
+	if (x->funcs[x->target].type != type) {
 		return TARGET_TRAP;
 	}
-	return *func < x->func_imports ? TARGET_IMPORT : TARGET_OWN;
+	return x->target < x->func_imports ? TARGET_IMPORT : TARGET_OWN;
 }
 
 /* An indirect call, at slot delta of the frame, of other than an own function; true: go on. */
 static bool call_elsewhere(struct exec *x, const uint16_t *pc, uint32_t *fp, uint32_t delta)
 {
 	struct rotor_instance *in = x->in;
-	uint32_t func = 0;
 
-	switch (exec_target(x, fp[pc[1]], pc[2], pc[3], &func)) {
+	switch (exec_target(x, fp[pc[1]], pc[2], pc[3])) {
 	case TARGET_IMPORT:
-		return exec_import(x, func, pc, fp, fp + delta);
+		return exec_import(x, x->target, pc, fp, fp + delta);
 	case TARGET_CROSS:
 		in->pending_at = (uint32_t)(fp + delta - in->stack);
 		x->why = STOP_CROSS;

@@ -144,6 +144,7 @@ struct exec {
 	uint32_t *stack_end;
 	int32_t slice; /* fuel until the next look around */
 	uint32_t number, func_imports, func_own;
+	uint32_t target; /* function that exec_target found */
 	uint8_t why, trap;
 	struct rotor_instance *in;
 	uint64_t budget, granted; /* fuel not given to slices yet, and given */
@@ -211,7 +212,8 @@ FORM_PLAIN_LIST(R)
 #undef R
 #define R(name, in, out, set, ...) SET_##set(DECLARE_, name)
 FORM_BIN_LIST(R)
-FORM_DIV_LIST(R) FORM_UN_LIST(R) FORM_TRUNC_LIST(R)
+FORM_DIV_LIST(R)
+FORM_UN_LIST(R) FORM_TRUNC_LIST(R)
 #undef R
 #define R(name, in, out, set) SET_##set(DECLARE_, name)
 	FORM_LOAD_LIST(R) FORM_STORE_LIST(R)
@@ -251,7 +253,6 @@ enum target {
 	TARGET_CROSS,
 	TARGET_TRAP
 };
-enum target exec_target(struct exec *x, uint32_t index, uint32_t type, uint32_t table,
-			uint32_t *func);
+enum target exec_target(struct exec *x, uint32_t index, uint32_t type, uint32_t table);
 
 #endif

@@ -177,12 +177,10 @@ HANDLER(TAIL_CALL)
 
 HANDLER(TAIL_INDIRECT)
 {
-	uint32_t func = 0;
-	enum target target = exec_target(X, SLOT(u32, 1), PC[2], PC[3], &func);
-	const struct func *f = &X->funcs[func];
-
-	if (target != TARGET_OWN) {
+	if (exec_target(X, SLOT(u32, 1), PC[2], PC[3]) != TARGET_OWN) {
 		CALL(cold_tail_elsewhere);
 	}
+	const struct func *f = &X->funcs[X->target];
+
 	REENTER(f, PC[6], PC[4], PC[5]);
 }

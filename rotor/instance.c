@@ -22,13 +22,12 @@ struct layout {
 	bool used_only, fits;
 };
 
-static uint32_t table_room(const struct rotor_module *m, const struct rotor_limits *limits,
-			   uint32_t i, uint32_t *spare)
+/* Elements that own table i gets room for: its share of what is left to grow by. */
+static uint32_t table_room(const struct rotor_module *m, uint32_t i, uint32_t *spare)
 {
 	const struct limits *t = &m->tables[i].limits;
-	uint32_t more = BASE_MIN(*spare, t->max - t->min);
+	uint32_t share = *spare / (m->table_count - i), more = BASE_MIN(share, t->max - t->min);
 
-	(void)limits;
 	*spare -= more;
 	return t->min + more;
 }
@@ -114,7 +113,7 @@ static struct layout lay_out(const struct rotor_module *m, const struct rotor_li
 	uint64_t elems = 0;
 
 	for (uint32_t i = m->table_imports; i < m->table_count; i++) {
-		elems += table_room(m, limits, i, &spare);
+		elems += table_room(m, i, &spare);
 	}
 	place_memory(m, limits, &o);
 	o.stack_cells = (limits->stack_bytes != 0 ? limits->stack_bytes : STACK_BYTES_DEFAULT) / 4;
@@ -204,7 +203,7 @@ static void init_tables(struct rotor_instance *in, const struct rotor_limits *li
 		struct table *t = &in->tables[i - m->table_imports];
 
 		t->count = m->tables[i].limits.min;
-		t->max = table_room(m, limits, i, &spare);
+		t->max = table_room(m, i, &spare);
 		t->declared_max = m->tables[i].limits.max;
 		t->type = m->tables[i].type;
 	}

@@ -647,6 +647,9 @@ static int check_end(struct rotor_loader *l)
 		return load_fail(l, ROTOR_ERR_MALFORMED,
 				 "function and code section have inconsistent lengths");
 	}
+	if (l->data_needed && !l->data_counted) {
+		return load_fail(l, ROTOR_ERR_INVALID, "unknown data segment");
+	}
 	if (l->data_counted && l->data_count != l->m->data_count) {
 		return load_fail(l, ROTOR_ERR_MALFORMED,
 				 "data count and data section have inconsistent lengths");

@@ -125,6 +125,8 @@ struct body {
 	/* of a br_table */
 	uint32_t targets_left, targets_arity;
 	bool targets_any;
+	uint32_t depth; /* of nested blocks, the body's own included */
+	bool skim;      /* the body is invalid; the rest is only decoded, as it may be malformed */
 	struct entry index;
 };
 
@@ -152,7 +154,7 @@ struct rotor_loader {
 	uint32_t section_end;
 	uint32_t count, i; /* items of the section */
 	uint32_t left;     /* bytes or elements left of the item */
-	bool data_counted;
+	bool data_counted, data_needed;
 	uint32_t data_count;
 	uint32_t func_defined, func_bodies;
 	uint32_t temp_u32;

@@ -26,6 +26,8 @@ int step_body(struct rotor_loader *l)
 	b->local_count = 0;
 	b->local_cells = 0;
 	b->instr_count = 0;
+	b->depth = 1;
+	b->skim = false;
 	l->origin = (struct entry *)l->high;
 	b->runs = load_alloc_temp(l, (groups + b->type->param_count) * sizeof(struct local_run));
 	CHECK(b->runs != NULL, (int)l->error);
@@ -125,6 +127,10 @@ static int end_body(struct rotor_loader *l)
 			l, ROTOR_ERR_MALFORMED,
 			"section size mismatch: the function body is longer than its code");
 	}
+	if (l->body.skim) {
+		l->error = ROTOR_ERR_INVALID;
+		return ROTOR_ERR_INVALID;
+	}
 	TRY(t_end(l));
 	l->high = (uint8_t *)l->origin;
 	l->limit = l->section_end;
@@ -134,30 +140,59 @@ static int end_body(struct rotor_loader *l)
 	return 0;
 }
 
+/* An invalid body may still turn out to be malformed, which is the error then. */
+static int or_skim(struct rotor_loader *l, int err)
+{
+	if (err != ROTOR_ERR_INVALID) {
+		return err;
+	}
+	l->body.skim = true;
+	l->error = ROTOR_OK;
+	return 0;
+}
+
+static int read_targets(struct rotor_loader *l, uint32_t count)
+{
+	if (count >= l->body.end - load_offset(l)) {
+		return load_fail(l, ROTOR_ERR_MALFORMED, "unexpected end: too many targets");
+	}
+	l->body.targets_left = count + 1;
+	l->step = STEP_TARGETS;
+	return 0;
+}
+
 int step_instr(struct rotor_loader *l)
 {
+	struct body *b = &l->body;
 	uint32_t at = load_offset(l);
 	struct instr in;
 
 	TRY(decode_instr(l, &in));
-	l->body.at = at;
-	l->body.instr_count++;
-	TRY(validate_instr(l, &in));
-	if (l->step == STEP_INSTR && l->body.ctl == NULL) {
-		return end_body(l);
+	b->at = at;
+	b->instr_count++;
+	b->depth += in.op >= 0x02 && in.op <= 0x04;
+	b->depth -= in.op == 0x0b;
+	if (in.op == 0x0e) {
+		TRY(read_targets(l, in.a));
 	}
-	return 0;
+	if (!b->skim) {
+		TRY(or_skim(l, validate_instr(l, &in)));
+	}
+	return b->depth == 0 ? end_body(l) : 0;
 }
 
 int step_targets(struct rotor_loader *l)
 {
+	struct body *b = &l->body;
 	uint32_t depth;
 
 	TRY(load_u32(l, &depth));
-	TRY(validate_target(l, depth));
-	if (--l->body.targets_left == 0) {
-		TRY(validate_targets_end(l));
-		l->step = STEP_INSTR;
+	if (!b->skim) {
+		TRY(or_skim(l, validate_target(l, depth)));
 	}
-	return 0;
+	if (--b->targets_left > 0) {
+		return 0;
+	}
+	l->step = STEP_INSTR;
+	return b->skim ? 0 : validate_targets_end(l);
 }

@@ -484,6 +484,9 @@ static int prepare_data(struct rotor_loader *l, uint32_t count)
 		return load_fail(l, ROTOR_ERR_MALFORMED,
 				 "data count and data section have inconsistent lengths");
 	}
+	if (l->data_needed && !l->data_counted && count > 0) {
+		return load_fail(l, ROTOR_ERR_MALFORMED, "data count section required");
+	}
 	l->m->datas = load_alloc(l, count * sizeof(struct data), 8);
 	CHECK(l->m->datas != NULL, (int)l->error);
 	l->m->data_count = count;

@@ -17,19 +17,21 @@
 /* Sets of binary operations: M(name, in, out, expr..., operands, result). */
 #define SET_FULL(M, ...)                                                                           \
 	M(SS, A, __VA_ARGS__)                                                                      \
-	M(SS, S, __VA_ARGS__) M(AS, A, __VA_ARGS__) M(AS, S, __VA_ARGS__) M(SA, A, __VA_ARGS__)    \
-		M(SA, S, __VA_ARGS__) M(SK, A, __VA_ARGS__) M(SK, S, __VA_ARGS__)                  \
-			M(AK, A, __VA_ARGS__) M(AK, S, __VA_ARGS__)
+	M(SS, S, __VA_ARGS__)                                                                      \
+	M(AS, A, __VA_ARGS__) M(AS, S, __VA_ARGS__) M(SA, A, __VA_ARGS__) M(SA, S, __VA_ARGS__)    \
+		M(SK, A, __VA_ARGS__) M(SK, S, __VA_ARGS__) M(AK, A, __VA_ARGS__)                  \
+			M(AK, S, __VA_ARGS__)
 #define MASK_FULL 0x3ff
 #define SET_COMM(M, ...)                                                                           \
 	M(SS, A, __VA_ARGS__)                                                                      \
-	M(SS, S, __VA_ARGS__) M(AS, A, __VA_ARGS__) M(AS, S, __VA_ARGS__) M(SK, A, __VA_ARGS__)    \
-		M(SK, S, __VA_ARGS__) M(AK, A, __VA_ARGS__) M(AK, S, __VA_ARGS__)
+	M(SS, S, __VA_ARGS__)                                                                      \
+	M(AS, A, __VA_ARGS__) M(AS, S, __VA_ARGS__) M(SK, A, __VA_ARGS__) M(SK, S, __VA_ARGS__)    \
+		M(AK, A, __VA_ARGS__) M(AK, S, __VA_ARGS__)
 #define MASK_COMM 0x3cf
 #define SET_NOK(M, ...)                                                                            \
 	M(SS, A, __VA_ARGS__)                                                                      \
-	M(SS, S, __VA_ARGS__) M(AS, A, __VA_ARGS__) M(AS, S, __VA_ARGS__) M(SA, A, __VA_ARGS__)    \
-		M(SA, S, __VA_ARGS__)
+	M(SS, S, __VA_ARGS__)                                                                      \
+	M(AS, A, __VA_ARGS__) M(AS, S, __VA_ARGS__) M(SA, A, __VA_ARGS__) M(SA, S, __VA_ARGS__)
 #define MASK_NOK 0x03f
 #define SET_COMM_NOK(M, ...)                                                                       \
 	M(SS, A, __VA_ARGS__) M(SS, S, __VA_ARGS__) M(AS, A, __VA_ARGS__) M(AS, S, __VA_ARGS__)
@@ -157,17 +159,17 @@
 	R(I64_POPCNT, u64, u64, UN_A, (uint64_t)__builtin_popcountll(a))                           \
 	R(F32_ABS, f32, f32, UN_A, __builtin_fabsf(a))                                             \
 	R(F32_NEG, f32, f32, UN_A, -a)                                                             \
-	R(F32_CEIL, f32, f32, UN_A, __builtin_ceilf(a))                                            \
-	R(F32_FLOOR, f32, f32, UN_A, __builtin_floorf(a))                                          \
-	R(F32_TRUNC, f32, f32, UN_A, __builtin_truncf(a))                                          \
-	R(F32_NEAREST, f32, f32, UN_A, __builtin_rintf(a))                                         \
+	R(F32_CEIL, f32, f32, UN_A, a != a ? a + a : __builtin_ceilf(a))                           \
+	R(F32_FLOOR, f32, f32, UN_A, a != a ? a + a : __builtin_floorf(a))                         \
+	R(F32_TRUNC, f32, f32, UN_A, a != a ? a + a : __builtin_truncf(a))                         \
+	R(F32_NEAREST, f32, f32, UN_A, a != a ? a + a : __builtin_rintf(a))                        \
 	R(F32_SQRT, f32, f32, UN_A, __builtin_sqrtf(a))                                            \
 	R(F64_ABS, f64, f64, UN_A, __builtin_fabs(a))                                              \
 	R(F64_NEG, f64, f64, UN_A, -a)                                                             \
-	R(F64_CEIL, f64, f64, UN_A, __builtin_ceil(a))                                             \
-	R(F64_FLOOR, f64, f64, UN_A, __builtin_floor(a))                                           \
-	R(F64_TRUNC, f64, f64, UN_A, __builtin_trunc(a))                                           \
-	R(F64_NEAREST, f64, f64, UN_A, __builtin_rint(a))                                          \
+	R(F64_CEIL, f64, f64, UN_A, a != a ? a + a : __builtin_ceil(a))                            \
+	R(F64_FLOOR, f64, f64, UN_A, a != a ? a + a : __builtin_floor(a))                          \
+	R(F64_TRUNC, f64, f64, UN_A, a != a ? a + a : __builtin_trunc(a))                          \
+	R(F64_NEAREST, f64, f64, UN_A, a != a ? a + a : __builtin_rint(a))                         \
 	R(F64_SQRT, f64, f64, UN_A, __builtin_sqrt(a))                                             \
 	R(I32_WRAP_I64, u64, u32, UN, (uint32_t)a)                                                 \
 	R(I64_EXTEND_I32_S, i32, i64, UN, (int64_t)a)                                              \

@@ -223,6 +223,19 @@ static unsigned mirror_of(unsigned generic)
 	return info->variants == MASK_COMM || info->variants == MASK_COMM_NOK ? generic : G_COUNT;
 }
 
+/* Turns a comparison into its opposite; of two slots, GT and GE are LT and LE swapped. */
+static void invert(struct pending *p)
+{
+	p->generic = inverses[p->generic];
+	if (p->operands == OPERANDS_SS && (form_generics[p->generic].variants & 3) == 0) {
+		uint16_t first = p->a;
+
+		p->a = p->b;
+		p->b = first;
+		p->generic = mirrors[p->generic];
+	}
+}
+
 int t_binary(struct rotor_loader *l, unsigned generic, struct entry *a, struct entry *b)
 {
 	struct pending *p = &l->t.pending;
@@ -233,7 +246,7 @@ int t_binary(struct rotor_loader *l, unsigned generic, struct entry *a, struct e
 	/* eqz of a comparison that is not emitted yet. */
 	if ((generic == G_I32_EQ) && is_const(b, 0) && a->kind == ENTRY_PENDING &&
 	    p->generic < G_COUNT && form_generics[p->generic].class == CLASS_CMP) {
-		p->generic = inverses[p->generic];
+		invert(p);
 		return 0;
 	}
 	generic = simplify(generic, b);

@@ -511,18 +511,10 @@ static int op_br_if(struct rotor_loader *l, uint32_t depth)
 	return push_types(l, v.types, v.count);
 }
 
-static int op_br_table(struct rotor_loader *l, uint32_t count)
+static int op_br_table(struct rotor_loader *l)
 {
-	struct entry index;
-
-	if (count >= l->body.end - load_offset(l)) {
-		return load_fail(l, ROTOR_ERR_MALFORMED, "unexpected end: too many targets");
-	}
-	TRY(pop(l, ROTOR_I32, &index));
-	l->body.targets_left = count + 1;
+	TRY(pop(l, ROTOR_I32, &l->body.index));
 	l->body.targets_any = false;
-	l->step = STEP_TARGETS;
-	l->body.index = index;
 	return 0;
 }
 
@@ -874,10 +866,9 @@ static int need_memory(struct rotor_loader *l)
 
 static int need_data(struct rotor_loader *l, uint32_t idx)
 {
-	if (!l->data_counted) {
-		return load_fail(l, ROTOR_ERR_MALFORMED, "data count section required");
-	}
-	if (idx >= l->data_count) {
+	/* Without a count it depends on what follows which error it is. */
+	l->data_needed = true;
+	if (l->data_counted && idx >= l->data_count) {
 		return load_fail_idx(l, ROTOR_ERR_INVALID, "unknown data segment", idx);
 	}
 	if (idx > UINT16_MAX) {
@@ -1049,7 +1040,7 @@ int validate_instr(struct rotor_loader *l, const struct instr *in)
 	case 0x0d:
 		return op_br_if(l, in->a);
 	case 0x0e:
-		return op_br_table(l, in->a);
+		return op_br_table(l);
 	case 0x0f:
 		return op_return(l);
 	case 0x10:
