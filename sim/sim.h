@@ -1,0 +1,316 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * sim: a simulated fleet. The shipping agent and manager core under virtual time, in one process.
+ *
+ *     scenario, seed --> world: event queue, network, broker, power, flash, clocks --> summary, trace hash, violations
+ *
+ * In:    a scenario, a seed. Out: what happened; the same seed gives the same trace hash.
+ * Owns:  all memory of the world.
+ * Rules: 1. The world is the only source of time and chance.
+ *        2. After each step of an agent or of the core its rules are tested (truth.c).
+ * Start reading at world.c, then node.c and boss.c.
+ */
+#ifndef SIM_SIM_H
+#define SIM_SIM_H
+
+#include "agent/agent.h"
+#include "base/prng.h"
+#include "manager/core/core.h"
+#include "wire/wire.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum {
+	SECOND = 1000,
+	MINUTE = 60 * SECOND,
+	HOUR = 60 * MINUTE
+};
+
+/* ---- scenario ----------------------------------------------------------------------------------------- */
+
+struct sim_scenario {
+#define KEY(member, key, value, unit, text)       uint64_t member;
+#define RANGE(member, key, low, high, unit, text) uint64_t member[2];
+#include "sim/scenario_list.h"
+#undef KEY
+#undef RANGE
+};
+
+void scenario_default(struct sim_scenario *s);
+/* Reads a file of lines "key value" ('#' begins a comment). On error -1 and a sentence with file and line in why. */
+int scenario_read(struct sim_scenario *s, const char *path, char *why, size_t cap);
+/* One setting, as on the command line. */
+int scenario_set(struct sim_scenario *s, const char *key, const char *value, char *why, size_t cap);
+/* Explains every key on stdout. */
+void scenario_explain(void);
+
+/* ---- mutations: rules that can be broken, to see that the checks notice --------------------------------- */
+
+#define SIM_MUTATION_LIST(X)                                                                       \
+	X(SKIP_JOURNAL, "skip-journal", "a worker's journal keeps nothing")                        \
+	X(OLD_EPOCH, "old-epoch", "results carry the epoch that the manager wants, not their own") \
+	X(SAME_EPOCH, "same-epoch", "a task that moves keeps its epoch")                           \
+	X(ACK_EARLY, "ack-early", "what the manager sends goes out before its store has it")       \
+	X(FORGET_STORE, "forget-store", "one transition in fifty is not stored")                   \
+	X(DROP_RESULT, "drop-result", "one acknowledged result in fifty is not kept")              \
+	X(EARLY_DEATH, "early-death", "a silent worker's leases count as over at once")            \
+	X(ENDLESS_LEASE, "endless-lease", "workers do not see their leases end")                   \
+	X(NO_RETRY, "no-retry", "results are sent once only")                                      \
+	X(TWICE, "run-twice", "one start in twenty also goes to another worker")
+
+enum sim_mutation {
+	SIM_MUTATION_NONE,
+#define X(name, word, text) SIM_MUTATION_##name,
+	SIM_MUTATION_LIST(X)
+#undef X
+	SIM_MUTATION_COUNT,
+};
+
+/* ---- events ------------------------------------------------------------------------------------------- */
+
+struct sim_msg; /* a publication, shared by its receivers */
+
+enum sim_kind {
+	SIM_NODE_WAKE, /* its agent asked for it */
+	SIM_NODE_CONNECTED,
+	SIM_NODE_MESSAGE,   /* a message reaches it */
+	SIM_NODE_PUBLISHED, /* its publication is confirmed */
+	SIM_NODE_SLICE,     /* a slice is over */
+	SIM_LINK_CUT,
+	SIM_LINK_MEND,
+	SIM_POWER_CUT,
+	SIM_POWER_BACK,
+	SIM_SLEEP,
+	SIM_BOSS_WAKE,
+	SIM_BOSS_MESSAGE,
+	SIM_BOSS_COMMIT,
+	SIM_BOSS_KILL,
+	SIM_BOSS_BACK,
+	SIM_BROKER_DOWN,
+	SIM_BROKER_BACK,
+	SIM_PARTITION,
+	SIM_ARRIVAL,
+	SIM_STOP_TASK,
+	SIM_WILL, /* the broker notices that a worker is gone */
+};
+
+struct sim_event {
+	uint64_t at, order;
+	struct sim_msg *msg;
+	uint32_t node, a;
+	uint32_t life; /* of the node or the manager; another life's events are void */
+	uint16_t b;
+	uint8_t kind;
+};
+
+struct sim_msg {
+	uint32_t refs, bytes;
+	uint16_t topic; /* enum wire_topic */
+	uint8_t qos;
+	char payload[];
+};
+
+/* ---- nodes -------------------------------------------------------------------------------------------- */
+
+enum {
+	SIM_RECORDS_MAX = 64,
+	SIM_QUEUE_MAX = 1000,
+	SIM_SLICES_MAX = 4
+};
+
+struct sim_record {
+	uint8_t *bytes;
+	uint32_t size;
+};
+
+struct sim_slice {
+	struct agent_slice slice;
+	uint64_t began, ends;
+	uint32_t task; /* index in the truth */
+	uint64_t epoch;
+	bool out;
+};
+
+struct sim_node {
+	char id[40];
+	struct agent *agent; /* NULL while it has no power */
+	void *mem, *pool;
+	uint32_t life;
+	bool linked, online, subscribed, session; /* session: the broker keeps one */
+	bool asleep, cut;
+	uint64_t wake_ms, link_free_up, link_free_down; /* links keep the order of messages */
+	int32_t drift_ppm;
+	uint64_t born; /* of this life, true time */
+	int64_t wall_offset;
+	struct sim_record journal[SIM_RECORDS_MAX];
+	uint64_t modules;      /* bit for each module that is stored */
+	uint16_t arriving[32]; /* the module that each of the agent's slots is about */
+	struct sim_msg **held; /* the broker's, while it is away */
+	uint32_t held_count, held_cap;
+	uint32_t will; /* number of its connection, for the will */
+	bool will_due;
+	int32_t cut_in; /* actions until a power cut that was planned; -1: none */
+	struct sim_slice slices[SIM_SLICES_MAX];
+	uint64_t active_ms;
+	uint64_t down_since; /* when it was cut off or lost power; 0 */
+};
+
+/* ---- the truth about tasks ---------------------------------------------------------------------------- */
+
+struct sim_task {
+	char id[40];
+	uint64_t created, work, first_run, ended, limit_ms;
+	uint64_t stopped_at;
+	uint32_t module;
+	uint32_t node, epoch; /* of the slice that ran last */
+	uint64_t lease_end;   /* true time at which that node's lease is over */
+	uint64_t ran_until;
+	uint32_t runs; /* slices begun under different epochs */
+	uint32_t result_epoch;
+	bool idempotent, accepted, has_result, acked;
+	bool stop_wanted;
+	uint8_t policy, behaviour;
+	uint64_t lost_at; /* its node died then; 0 */
+	/* the store's row */
+	bool stored;
+	uint8_t phase, state;
+	uint32_t row_epoch, row_node; /* UINT32_MAX: none */
+	uint32_t results_counted;
+};
+
+enum sim_behaviour {
+	SIM_ENDS,
+	SIM_TRAPS,
+	SIM_ENDLESS,
+	SIM_BROKEN
+};
+
+struct sim_stats {
+	uint64_t events, messages, accepted, ended_ok, ended_bad, reassigned, double_runs,
+		refused_late;
+	uint64_t cuts, power_cuts, manager_kills, broker_restarts, partitions, duplicates,
+		violations, open;
+	uint64_t placements, chunks, journal_writes, torn, results_late;
+	uint64_t *move_ms; /* from a node's death to the task's first slice elsewhere */
+	uint32_t move_count, move_cap;
+	uint64_t *wait_ms; /* from acceptance to the first slice */
+	uint32_t wait_count, wait_cap;
+};
+
+/* ---- the world ---------------------------------------------------------------------------------------- */
+
+struct sim_boss;
+
+struct sim_world {
+	struct sim_scenario s;
+	uint64_t seed, now, hash;
+	enum sim_mutation mutation;
+	struct prng chance;
+	struct sim_event *heap;
+	uint32_t heap_count, heap_cap;
+	uint64_t order;
+	struct sim_node *nodes;
+	struct sim_boss *boss;
+	bool broker_up;
+	struct sim_msg **boss_held; /* the broker's, while the manager is away */
+	uint32_t boss_held_count, boss_held_cap;
+	bool boss_session;
+	uint64_t boss_link_free;
+	struct sim_task *tasks;
+	uint32_t task_count, task_cap;
+	uint64_t *task_index; /* open addressing over ids */
+	struct sim_stats stats;
+	const char *trace; /* id of the task whose story is told, or NULL */
+	bool verbose;
+	uint64_t faults_end;
+	struct wire_place place;
+};
+
+struct sim_options {
+	uint64_t seed;
+	enum sim_mutation mutation;
+	const char *trace;
+	bool verbose;
+};
+
+/* Runs a scenario to its end. Returns the number of violations. */
+uint64_t sim_run(const struct sim_scenario *s, const struct sim_options *o, struct sim_stats *stats,
+		 uint64_t *hash);
+
+/* ---- world.c ---- */
+void world_at(struct sim_world *w, uint64_t at, enum sim_kind kind, uint32_t node, uint32_t life,
+	      uint32_t a, uint16_t b, struct sim_msg *msg);
+uint64_t world_between(struct sim_world *w, const uint64_t range[2]);
+bool world_chance(struct sim_world *w, uint64_t percent);
+/* Milliseconds until the next event of a rate per hour; UINT64_MAX when it is 0. */
+uint64_t world_next(struct sim_world *w, uint64_t per_hour);
+void world_note(struct sim_world *w, uint64_t what, uint64_t a, uint64_t b);
+void world_violation(struct sim_world *w, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+void world_tell(struct sim_world *w, const char *task, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+struct sim_msg *msg_new(enum wire_topic topic, const char *payload, size_t bytes, uint8_t qos);
+struct sim_msg *msg_keep(struct sim_msg *m);
+void msg_drop(struct sim_msg *m);
+
+void world_power_cut(struct sim_world *w, uint32_t node);
+
+/* ---- net.c: broker and links ---- */
+void net_to_node(struct sim_world *w, uint32_t node, struct sim_msg *m);
+void net_to_boss(struct sim_world *w, uint32_t node, struct sim_msg *m);
+uint64_t net_delay(struct sim_world *w, uint64_t *link_free);
+void net_node_lost(struct sim_world *w, uint32_t node); /* its connection ends: will, session */
+void net_node_online(struct sim_world *w, uint32_t node);
+void net_broker_down(struct sim_world *w);
+void net_broker_back(struct sim_world *w);
+void net_will(struct sim_world *w, const struct sim_event *e);
+void net_boss_online(struct sim_world *w);
+
+/* ---- node.c ---- */
+void node_boot(struct sim_world *w, uint32_t node);
+void node_event(struct sim_world *w, const struct sim_event *e);
+void node_offline(struct sim_world *w, uint32_t node, const char *why);
+void node_power_off(struct sim_world *w, uint32_t node);
+void node_free(struct sim_world *w, uint32_t node);
+void node_cut_soon(struct sim_world *w,
+		   uint32_t node); /* its power fails while it does something */
+
+/* ---- boss.c ---- */
+struct sim_boss *boss_new(struct sim_world *w);
+void boss_event(struct sim_world *w, const struct sim_event *e);
+void boss_boot(struct sim_world *w);
+void boss_kill(struct sim_world *w);
+void boss_arrival(struct sim_world *w);
+bool boss_up(const struct sim_world *w);
+uint32_t boss_life(const struct sim_world *w);
+void boss_free(struct sim_world *w);
+void boss_stop_task(struct sim_world *w, uint32_t task);
+
+/* ---- module.c: the programs that tasks run, and the engine that runs them ---- */
+extern const struct agent_engine sim_engine;
+enum {
+	SIM_MODULE_BYTES = 600,
+	SIM_BROKEN_MODULE = 63
+};
+void module_make(uint32_t number, uint8_t out[SIM_MODULE_BYTES]);
+const uint8_t *module_bytes(uint32_t number);
+const uint8_t *module_digest(uint32_t number);
+uint32_t module_find(const uint8_t *digest); /* UINT32_MAX: none */
+/* Fuel that an instance still needs; its work was told by its argument. */
+uint64_t sim_instance_left(const struct agent_instance *i);
+bool sim_instance_interrupted(const struct agent_instance *i);
+
+/* ---- truth.c ---- */
+struct sim_task *truth_task(struct sim_world *w, const char *id, size_t bytes);
+struct sim_task *truth_add(struct sim_world *w);
+void truth_slice(struct sim_world *w, uint32_t node, struct sim_task *t, uint64_t epoch,
+		 uint64_t until);
+void truth_lease(struct sim_world *w, uint32_t node, struct sim_task *t, uint64_t epoch,
+		 uint64_t lease_ms);
+void truth_node_dead(struct sim_world *w, uint32_t node);
+void truth_result(struct sim_world *w, struct sim_task *t, uint64_t epoch, bool ok);
+void truth_end(struct sim_world *w);
+
+#endif

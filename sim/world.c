@@ -1,0 +1,425 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The world: the queue of events in virtual time, chance, the story and the hash of everything that happens.
+ *
+ * Rules: 1. Events at the same time happen in the order in which they were planned.
+ *        2. Everything that happens goes into the hash; two runs of a seed must have the same.
+ */
+#include "sim/sim.h"
+
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+/* ---- events ------------------------------------------------------------------------------------------- */
+
+static bool before(const struct sim_event *a, const struct sim_event *b)
+{
+	return a->at < b->at || (a->at == b->at && a->order < b->order);
+}
+
+void world_at(struct sim_world *w, uint64_t at, enum sim_kind kind, uint32_t node, uint32_t life,
+	      uint32_t a, uint16_t b, struct sim_msg *msg)
+{
+	uint32_t i = w->heap_count;
+	struct sim_event e = {at, w->order++, msg, node, a, life, b, (uint8_t)kind};
+
+	if (w->heap_count == w->heap_cap) {
+		w->heap_cap = w->heap_cap * 2 + 1024;
+		w->heap = realloc(w->heap, w->heap_cap * sizeof(*w->heap));
+	}
+	w->heap_count++;
+	while (i > 0 && before(&e, &w->heap[(i - 1) / 2])) {
+		w->heap[i] = w->heap[(i - 1) / 2];
+		i = (i - 1) / 2;
+	}
+	w->heap[i] = e;
+}
+
+static struct sim_event take(struct sim_world *w)
+{
+	struct sim_event top = w->heap[0], last = w->heap[--w->heap_count];
+	uint32_t i = 0;
+
+	for (;;) {
+		uint32_t child = 2 * i + 1;
+
+		if (child >= w->heap_count) {
+			break;
+		}
+		if (child + 1 < w->heap_count && before(&w->heap[child + 1], &w->heap[child])) {
+			child++;
+		}
+		if (!before(&w->heap[child], &last)) {
+			break;
+		}
+		w->heap[i] = w->heap[child];
+		i = child;
+	}
+	w->heap[i] = last;
+	return top;
+}
+
+/* ---- chance ------------------------------------------------------------------------------------------- */
+
+uint64_t world_between(struct sim_world *w, const uint64_t range[2])
+{
+	return range[0] +
+	       (range[1] > range[0] ? prng_next(&w->chance) % (range[1] - range[0] + 1) : 0);
+}
+
+bool world_chance(struct sim_world *w, uint64_t percent)
+{
+	return prng_below(&w->chance, 100) < percent;
+}
+
+uint64_t world_next(struct sim_world *w, uint64_t per_hour)
+{
+	double u = ((double)prng_below(&w->chance, 1000000) + 1) / 1000001;
+
+	return per_hour == 0 ? UINT64_MAX
+			     : (uint64_t)(-log(u) * (double)HOUR / (double)per_hour) + 1;
+}
+
+/* ---- hash, story, violations -------------------------------------------------------------------------- */
+
+void world_note(struct sim_world *w, uint64_t what, uint64_t a, uint64_t b)
+{
+	uint64_t parts[] = {w->now, what, a, b};
+
+	for (unsigned i = 0; i < BASE_COUNT(parts); i++) {
+		w->hash = (w->hash ^ parts[i]) * 0x100000001B3u;
+		w->hash ^= w->hash >> 29;
+	}
+}
+
+static void stamp(const struct sim_world *w)
+{
+	uint64_t t = w->now;
+
+	printf("%3u:%02u:%02u.%03u  ", (unsigned)(t / HOUR), (unsigned)(t / MINUTE % 60),
+	       (unsigned)(t / SECOND % 60), (unsigned)(t % SECOND));
+}
+
+void world_violation(struct sim_world *w, const char *format, ...)
+{
+	va_list args;
+
+	w->stats.violations++;
+	if (w->stats.violations > 20 || !w->verbose) {
+		return;
+	}
+	stamp(w);
+	printf("VIOLATION ");
+	va_start(args, format);
+	vprintf(format, args);
+	va_end(args);
+	printf("\n");
+}
+
+void world_tell(struct sim_world *w, const char *task, const char *format, ...)
+{
+	va_list args;
+
+	if (w->trace == NULL || (task != NULL && strcmp(task, w->trace) != 0)) {
+		return;
+	}
+	stamp(w);
+	va_start(args, format);
+	vprintf(format, args);
+	va_end(args);
+	printf("\n");
+}
+
+/* ---- messages ----------------------------------------------------------------------------------------- */
+
+struct sim_msg *msg_new(enum wire_topic topic, const char *payload, size_t bytes, uint8_t qos)
+{
+	struct sim_msg *m = malloc(sizeof(*m) + bytes + 1);
+
+	m->refs = 1;
+	m->bytes = (uint32_t)bytes;
+	m->topic = (uint16_t)topic;
+	m->qos = qos;
+	memcpy(m->payload, payload, bytes);
+	m->payload[bytes] = 0;
+	return m;
+}
+
+struct sim_msg *msg_keep(struct sim_msg *m)
+{
+	m->refs++;
+	return m;
+}
+
+void msg_drop(struct sim_msg *m)
+{
+	if (m != NULL && --m->refs == 0) {
+		free(m);
+	}
+}
+
+/* ---- faults ------------------------------------------------------------------------------------------- */
+
+static void plan(struct sim_world *w, enum sim_kind kind, uint32_t node, uint64_t per_hour)
+{
+	uint64_t in = world_next(w, per_hour);
+
+	if (in != UINT64_MAX && w->now + in < w->faults_end) {
+		world_at(w, w->now + in, kind, node, 0, 0, 0, NULL);
+	}
+}
+
+static void cut(struct sim_world *w, uint32_t n, uint64_t back)
+{
+	struct sim_node *node = &w->nodes[n];
+
+	if (!node->linked || node->agent == NULL) {
+		return;
+	}
+	node->linked = false;
+	w->stats.cuts++;
+	world_note(w, SIM_LINK_CUT, n, back);
+	world_at(w, back, SIM_LINK_MEND, n, node->life, 0, 0, NULL);
+	truth_node_dead(w, n);
+	node_offline(w, n, "the link was cut");
+	net_node_lost(w, n);
+}
+
+static void mend(struct sim_world *w, uint32_t n)
+{
+	struct sim_node *node = &w->nodes[n];
+
+	node->linked = true;
+	node->asleep = false;
+	node->down_since = 0;
+	world_note(w, SIM_LINK_MEND, n, 0);
+}
+
+void world_power_cut(struct sim_world *w, uint32_t n)
+{
+	struct sim_node *node = &w->nodes[n];
+
+	if (node->agent == NULL) {
+		return;
+	}
+	w->stats.power_cuts++;
+	world_note(w, SIM_POWER_CUT, n, 0);
+	truth_node_dead(w, n);
+	node_power_off(w, n);
+	net_node_lost(w, n);
+	world_at(w, w->now + world_between(w, w->s.power_cut_time), SIM_POWER_BACK, n, 0, 0, 0,
+		 NULL);
+}
+
+static void power_back(struct sim_world *w, uint32_t n)
+{
+	world_note(w, SIM_POWER_BACK, n, 0);
+	w->nodes[n].linked = true;
+	w->nodes[n].down_since = 0;
+	node_boot(w, n);
+}
+
+static void partition(struct sim_world *w)
+{
+	uint64_t back = w->now + world_between(w, w->s.partition_time);
+
+	w->stats.partitions++;
+	for (uint32_t n = 0; n < w->s.nodes; n++) {
+		if (world_chance(w, w->s.partition_part)) {
+			cut(w, n, back);
+		}
+	}
+}
+
+static void broker_down(struct sim_world *w)
+{
+	if (w->broker_up) {
+		w->stats.broker_restarts++;
+		net_broker_down(w);
+		world_at(w, w->now + world_between(w, w->s.broker_down), SIM_BROKER_BACK, 0, 0, 0,
+			 0, NULL);
+	}
+}
+
+static void boss_down(struct sim_world *w)
+{
+	if (boss_up(w)) {
+		w->stats.manager_kills++;
+		boss_kill(w);
+		world_at(w, w->now + world_between(w, w->s.manager_down), SIM_BOSS_BACK, 0, 0, 0, 0,
+			 NULL);
+	}
+}
+
+/* Sleeps half of each hour. */
+static void fall_asleep(struct sim_world *w, uint32_t n)
+{
+	if (w->now + 30 * MINUTE < w->faults_end) {
+		cut(w, n, w->now + 30 * MINUTE);
+		world_at(w, w->now + HOUR, SIM_SLEEP, n, 0, 0, 0, NULL);
+	}
+}
+
+static void fault(struct sim_world *w, const struct sim_event *e)
+{
+	switch (e->kind) {
+	case SIM_LINK_CUT:
+		cut(w, e->node, w->now + world_between(w, w->s.cut_time));
+		plan(w, SIM_LINK_CUT, e->node, w->s.cuts);
+		break;
+	case SIM_LINK_MEND:
+		if (e->life == w->nodes[e->node].life) {
+			mend(w, e->node);
+		}
+		break;
+	case SIM_POWER_CUT:
+		if (world_chance(w, w->s.torn)) {
+			node_cut_soon(w, e->node);
+		} else {
+			world_power_cut(w, e->node);
+		}
+		plan(w, SIM_POWER_CUT, e->node, w->s.power_cuts);
+		break;
+	case SIM_POWER_BACK:
+		power_back(w, e->node);
+		break;
+	case SIM_SLEEP:
+		fall_asleep(w, e->node);
+		break;
+	case SIM_WILL:
+		net_will(w, e);
+		break;
+	case SIM_PARTITION:
+		partition(w);
+		plan(w, SIM_PARTITION, 0, w->s.partitions);
+		break;
+	case SIM_BROKER_DOWN:
+		broker_down(w);
+		plan(w, SIM_BROKER_DOWN, 0, w->s.broker_restarts);
+		break;
+	case SIM_BROKER_BACK:
+		net_broker_back(w);
+		break;
+	case SIM_BOSS_KILL:
+		boss_down(w);
+		plan(w, SIM_BOSS_KILL, 0, w->s.manager_kills);
+		break;
+	default: /* SIM_BOSS_BACK */
+		boss_boot(w);
+		break;
+	}
+}
+
+static void plan_faults(struct sim_world *w)
+{
+	for (uint32_t n = 0; n < w->s.nodes; n++) {
+		plan(w, SIM_LINK_CUT, n, w->s.cuts);
+		plan(w, SIM_POWER_CUT, n, w->s.power_cuts);
+		if (world_chance(w, w->s.sleepers)) {
+			world_at(w, w->now + prng_next(&w->chance) % HOUR, SIM_SLEEP, n, 0, 0, 0,
+				 NULL);
+		}
+	}
+	plan(w, SIM_BOSS_KILL, 0, w->s.manager_kills);
+	plan(w, SIM_BROKER_DOWN, 0, w->s.broker_restarts);
+	plan(w, SIM_PARTITION, 0, w->s.partitions);
+}
+
+/* ---- the run ------------------------------------------------------------------------------------------ */
+
+static void dispatch(struct sim_world *w, const struct sim_event *e)
+{
+	switch (e->kind) {
+	case SIM_NODE_WAKE:
+	case SIM_NODE_CONNECTED:
+	case SIM_NODE_MESSAGE:
+	case SIM_NODE_PUBLISHED:
+	case SIM_NODE_SLICE:
+		node_event(w, e);
+		break;
+	case SIM_BOSS_WAKE:
+	case SIM_BOSS_MESSAGE:
+	case SIM_BOSS_COMMIT:
+	case SIM_STOP_TASK:
+		boss_event(w, e);
+		break;
+	case SIM_ARRIVAL:
+		boss_arrival(w);
+		plan(w, SIM_ARRIVAL, 0, w->s.tasks);
+		break;
+	default:
+		fault(w, e);
+		break;
+	}
+}
+
+static void build(struct sim_world *w)
+{
+	w->broker_up = true;
+	w->faults_end = w->s.duration > w->s.quiet ? w->s.duration - w->s.quiet : 0;
+	w->place = (struct wire_place){"sim", "fleet"};
+	w->nodes = calloc(w->s.nodes, sizeof(*w->nodes));
+	w->boss = boss_new(w);
+	boss_boot(w);
+	for (uint32_t n = 0; n < w->s.nodes; n++) {
+		struct sim_node *node = &w->nodes[n];
+
+		snprintf(node->id, sizeof(node->id), "node-%05u", n);
+		node->linked = true;
+		node->drift_ppm = (int32_t)prng_below(&w->chance, (uint32_t)(2 * w->s.drift + 1)) -
+				  (int32_t)w->s.drift;
+		world_at(w, prng_next(&w->chance) % w->s.heartbeat, SIM_POWER_BACK, n, 0, 0, 0,
+			 NULL);
+	}
+	plan_faults(w);
+	plan(w, SIM_ARRIVAL, 0, w->s.tasks);
+}
+
+static void demolish(struct sim_world *w)
+{
+	for (uint32_t i = 0; i < w->heap_count; i++) {
+		msg_drop(w->heap[i].msg);
+	}
+	for (uint32_t n = 0; n < w->s.nodes; n++) {
+		node_free(w, n);
+	}
+	boss_free(w);
+	for (uint32_t i = 0; i < w->boss_held_count; i++) {
+		msg_drop(w->boss_held[i]);
+	}
+	free(w->boss_held);
+	free(w->nodes);
+	free(w->heap);
+	free(w->tasks);
+	free(w->task_index);
+}
+
+uint64_t sim_run(const struct sim_scenario *s, const struct sim_options *o, struct sim_stats *stats,
+		 uint64_t *hash)
+{
+	struct sim_world w = {.s = *s,
+			      .seed = o->seed,
+			      .mutation = o->mutation,
+			      .trace = o->trace,
+			      .verbose = o->verbose,
+			      .hash = 0xCBF29CE484222325u};
+
+	prng_init(&w.chance, o->seed);
+	build(&w);
+	while (w.heap_count != 0 && w.heap[0].at <= w.s.duration) {
+		struct sim_event e = take(&w);
+
+		w.now = e.at;
+		w.stats.events++;
+		dispatch(&w, &e);
+		msg_drop(e.msg);
+	}
+	w.now = w.s.duration;
+	truth_end(&w);
+	*stats = w.stats;
+	*hash = w.hash;
+	demolish(&w);
+	return stats->violations;
+}
