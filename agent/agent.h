@@ -164,7 +164,8 @@ struct agent_event {
 			uint32_t topic_bytes;
 			const void *piece; /* up to AGENT_PIECE_BYTES_MAX bytes, lent */
 			uint32_t piece_bytes;
-			bool first, last; /* both for a message in one piece */
+			uint32_t total_bytes; /* with first: of the whole payload; 0 if unknown */
+			bool first, last;     /* both for a message in one piece */
 		} message;
 		struct {
 			uint16_t ref;

@@ -43,7 +43,10 @@ struct agent_module_facts {
 	uint32_t func_count, import_count;
 	uint64_t memory_bytes_min;  /* declared */
 	uint64_t memory_bytes_used; /* what it declares it uses, for memories that never grow */
-	bool memory_grows, uses_libc, uses_heap, uses_wasi;
+	bool memory_grows;
+	bool prints;    /* imports functions that print: it needs a print buffer */
+	bool uses_heap; /* imports malloc and the like, or host functions that allocate for it */
+	bool uses_wasi;
 };
 
 /* An exported function. */
@@ -98,6 +101,11 @@ struct agent_engine {
 	/* After LATER: the pending host function ends with this i32 result, or as a trap with text
 	 * when trap is not NULL. */
 	void (*answer)(struct agent_instance *instance, int32_t result, const char *trap);
+	/* After LATER with AGENT_EFFECT_AGAIN: tries the pending function again; true when it is
+	 * answered now. */
+	bool (*again)(struct agent_instance *instance);
+	/* Room in the module's own heap for the host's data; 0 if there is none. */
+	uint32_t (*heap_alloc)(struct agent_instance *instance, uint32_t bytes);
 	void (*interrupt)(struct agent_instance *instance); /* from any thread */
 	uint32_t (*results)(struct agent_instance *instance, struct rotor_value *out, uint32_t cap);
 	/* Bytes [at, at + bytes) of memory 0; NULL if any lies outside. */

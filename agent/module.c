@@ -1,0 +1,385 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The module table: loading as bytes arrive, sharing, giving up what nobody uses.
+ *
+ * Rules: 1. A module is loaded once and shared by its tasks; refs counts them.
+ *        2. A loaded module without tasks stays until its room is needed.
+ *        3. Bytes go to the loader in order; nothing but their digest is kept of them.
+ */
+#include "agent/state.h"
+#include "base/fmt.h"
+
+enum {
+	/* What a loader may need for a module of some bytes: its form, names, and its own state. */
+	LOAD_FACTOR = 5,
+	LOAD_BYTES = 24 * 1024,
+};
+
+uint16_t module_idx(const struct agent *a, const struct module *m)
+{
+	return (uint16_t)(m - a->modules);
+}
+
+struct module *module_by_digest(struct agent *a, const uint8_t *digest)
+{
+	for (uint32_t i = 0; i < a->limits.modules_max; i++) {
+		struct module *m = &a->modules[i];
+
+		if (m->state != MODULE_FREE && m->state != MODULE_CLOSING && m->has_digest &&
+		    memcmp(m->digest, digest, AGENT_DIGEST_BYTES) == 0) {
+			return m;
+		}
+	}
+	return NULL;
+}
+
+/* ---- giving up */
+
+static void free_parts(struct agent *a, struct module *m)
+{
+	if (m->loader != NULL) {
+		a->engine->load_drop(m->loader);
+	}
+	if (m->module != NULL) {
+		a->engine->unload(m->module);
+	}
+	pool_free(&a->pool, m->block);
+	pool_free(&a->pool, m->arrival);
+	m->loader = NULL;
+	m->module = NULL;
+	m->block = NULL;
+	m->arrival = NULL;
+}
+
+void module_drop(struct agent *a, struct module *m)
+{
+	bool close = m->opened || m->begun || m->state == MODULE_BEGINNING ||
+		     m->state == MODULE_OPENING || m->state == MODULE_SAVING;
+
+	free_parts(a, m);
+	m->refs = 0;
+	m->act_due = m->request_due = false;
+	if (m->in_store && close) {
+		m->state = MODULE_CLOSING;
+		m->act_due = true;
+	} else {
+		memset(m, 0, sizeof(*m));
+	}
+}
+
+void module_unref(struct agent *a, uint16_t idx)
+{
+	struct module *m = &a->modules[idx];
+
+	ASSERT(m->refs > 0);
+	m->refs--;
+	m->used_ms = a->now_ms;
+	if (m->refs == 0 && m->state != MODULE_LOADED) {
+		module_drop(a, m);
+	}
+}
+
+static struct module *least_used(struct agent *a)
+{
+	struct module *least = NULL;
+
+	for (uint32_t i = 0; i < a->limits.modules_max; i++) {
+		struct module *m = &a->modules[i];
+
+		if (m->state == MODULE_LOADED && m->refs == 0 && a->inbox.module != i &&
+		    (least == NULL || m->used_ms < least->used_ms)) {
+			least = m;
+		}
+	}
+	return least;
+}
+
+bool make_room(struct agent *a, size_t bytes)
+{
+	struct module *m;
+
+	while (pool_largest(&a->pool) < bytes) {
+		m = least_used(a);
+		if (m == NULL) {
+			return false;
+		}
+		module_drop(a, m);
+	}
+	return true;
+}
+
+struct module *module_slot(struct agent *a)
+{
+	struct module *m;
+
+	for (uint32_t i = 0; i < a->limits.modules_max; i++) {
+		if (a->modules[i].state == MODULE_FREE) {
+			return &a->modules[i];
+		}
+	}
+	m = least_used(a);
+	if (m == NULL) {
+		return NULL;
+	}
+	module_drop(a, m);
+	return m->state == MODULE_FREE ? m : NULL;
+}
+
+/* ---- arriving */
+
+static struct module *begin(struct agent *a, const char *name, char *diag, size_t diag_bytes)
+{
+	struct module *m = module_slot(a);
+	size_t bytes = sizeof(struct arrival) + strlen(name) + 1;
+
+	if (m == NULL) {
+		fmt_str(diag, diag_bytes, "no room: every module slot is taken");
+		return NULL;
+	}
+	make_room(a, bytes);
+	m->arrival = pool_alloc(&a->pool, bytes);
+	if (m->arrival == NULL) {
+		fmt_str(diag, diag_bytes,
+			"no room: a module needs %u bytes to arrive, the largest free block is %u",
+			(unsigned)bytes, (unsigned)pool_largest(&a->pool));
+		return NULL;
+	}
+	memset(m->arrival, 0, sizeof(*m->arrival));
+	memcpy(m->arrival->name, name, strlen(name) + 1);
+	sha256_init(&m->arrival->sum);
+	m->arrival->since_ms = m->arrival->retry_ms = a->now_ms;
+	m->state = MODULE_ARRIVING;
+	return m;
+}
+
+struct module *module_inline(struct agent *a, uint32_t size, char *diag, size_t diag_bytes)
+{
+	const struct wire_start *start = &a->inbox.m.start;
+	struct module *m = begin(a, "", diag, diag_bytes);
+
+	if (m == NULL) {
+		return NULL;
+	}
+	if (!module_begin_load(a, m, size, diag, diag_bytes)) {
+		module_drop(a, m);
+		return NULL;
+	}
+	/* What we may have to run again after a restart is kept besides. */
+	if (a->config->store && a->config->journal && start->epoch != 0 &&
+	    (a->inbox.direct || WIRE_HAS(start, start, proplet_id))) {
+		struct agent_action *action = act(a, AGENT_ACTION_STORE_BEGIN);
+
+		if (action != NULL) {
+			action->store.module = module_idx(a, m);
+			action->store.digest = m->digest; /* all 0: told at COMMIT */
+			m->side_store = m->in_store = m->begun = true;
+		}
+	}
+	return m;
+}
+
+struct module *module_want(struct agent *a, const uint8_t *digest, const char *image, uint32_t size,
+			   char *diag, size_t diag_bytes)
+{
+	char name[WIRE_DIGEST_TEXT];
+	struct module *m;
+
+	if (size > a->limits.module_bytes_max) {
+		fmt_str(diag, diag_bytes, "the module has %u bytes, this worker takes at most %u",
+			(unsigned)size, (unsigned)a->limits.module_bytes_max);
+		return NULL;
+	}
+	if (digest != NULL) {
+		m = module_by_digest(a, digest);
+		if (m != NULL) {
+			m->used_ms = a->now_ms;
+			return m;
+		}
+		wire_digest_text(digest, name);
+	}
+	m = begin(a, digest != NULL ? name : image, diag, diag_bytes);
+	if (m == NULL) {
+		return NULL;
+	}
+	m->size = size;
+	if (digest != NULL) {
+		memcpy(m->digest, digest, AGENT_DIGEST_BYTES);
+		m->has_digest = true;
+		m->in_store = a->config->store;
+	}
+	if (m->in_store) {
+		m->state = MODULE_OPENING;
+		m->act_due = true;
+	}
+	return m;
+}
+
+/* ---- loading */
+
+bool module_begin_load(struct agent *a, struct module *m, uint32_t size, char *diag,
+		       size_t diag_bytes)
+{
+	size_t want = size != 0 ? (size_t)size * LOAD_FACTOR + LOAD_BYTES : SIZE_MAX;
+	uint32_t bytes;
+
+	if (size > a->limits.module_bytes_max) {
+		fmt_str(diag, diag_bytes,
+			"the module has about %u bytes, this worker takes at most %u",
+			(unsigned)size, (unsigned)a->limits.module_bytes_max);
+		return false;
+	}
+	make_room(a, want);
+	bytes = (uint32_t)BASE_MIN(want, (size_t)pool_largest(&a->pool));
+	m->block = pool_alloc(&a->pool, bytes);
+	if (m->block == NULL ||
+	    a->engine->load_begin(m->block, pool_block_bytes(&a->pool, m->block), &m->loader) !=
+		    ROTOR_OK) {
+		m->loader = NULL;
+		fmt_str(diag, diag_bytes,
+			"no room: the largest free block of %u bytes is too small to load a module",
+			(unsigned)bytes);
+		return false;
+	}
+	return true;
+}
+
+static bool load_failed(struct agent *a, struct module *m, char *diag, size_t diag_bytes)
+{
+	const struct rotor_diag *d = a->engine->load_diag(m->loader);
+
+	if (d->code == ROTOR_ERR_MEMORY) {
+		fmt_str(diag, diag_bytes, "no room: %s (block of %u bytes)", d->text,
+			(unsigned)pool_block_bytes(&a->pool, m->block));
+	} else {
+		fmt_str(diag, diag_bytes, "%s (at byte %u)", d->text, (unsigned)d->offset);
+	}
+	return false;
+}
+
+static void write_side(struct agent *a, struct module *m, const void *data, uint32_t bytes)
+{
+	struct agent_action *action = act(a, AGENT_ACTION_STORE_WRITE);
+
+	if (action == NULL) {
+		m->side_store = false; /* CLOSING drops what was begun */
+		return;
+	}
+	action->store.module = module_idx(a, m);
+	action->store.digest = m->digest;
+	action->store.offset = m->arrival->got;
+	action->store.size = bytes;
+	action->store.data = data;
+}
+
+bool module_feed(struct agent *a, struct module *m, const void *data, uint32_t bytes, char *diag,
+		 size_t diag_bytes)
+{
+	if (bytes >
+	    a->limits.module_bytes_max - BASE_MIN(m->arrival->got, a->limits.module_bytes_max)) {
+		fmt_str(diag, diag_bytes, "the module is longer than %u bytes",
+			(unsigned)a->limits.module_bytes_max);
+		return false;
+	}
+	sha256_add(&m->arrival->sum, data, bytes);
+	if (m->side_store) {
+		write_side(a, m, data, bytes);
+	}
+	m->arrival->got += bytes;
+	if (a->engine->load_feed(m->loader, data, bytes) != ROTOR_OK) {
+		return load_failed(a, m, diag, diag_bytes);
+	}
+	return true;
+}
+
+static void commit_side(struct agent *a, struct module *m, uint32_t size)
+{
+	struct agent_action *action = act(a, AGENT_ACTION_STORE_COMMIT);
+
+	if (action != NULL) {
+		action->store.module = module_idx(a, m);
+		action->store.digest = m->digest;
+		action->store.size = size;
+		m->begun = false;
+	}
+	m->side_store = false;
+}
+
+bool module_end(struct agent *a, struct module *m, char *diag, size_t diag_bytes)
+{
+	uint8_t digest[AGENT_DIGEST_BYTES];
+	size_t used = 0;
+
+	sha256_end(&m->arrival->sum, digest);
+	if (m->has_digest && memcmp(digest, m->digest, sizeof(digest)) != 0) {
+		fmt_str(diag, diag_bytes, "its bytes have another digest than the one asked for");
+		return false;
+	}
+	if (a->engine->load_end(m->loader, &m->module, &used) != ROTOR_OK) {
+		return load_failed(a, m, diag, diag_bytes);
+	}
+	m->loader = NULL;
+	pool_shrink(&a->pool, m->block, used);
+	memcpy(m->digest, digest, sizeof(digest));
+	m->has_digest = true;
+	if (m->side_store) {
+		commit_side(a, m, m->arrival->got);
+	}
+	m->size = m->arrival->got;
+	pool_free(&a->pool, m->arrival);
+	m->arrival = NULL;
+	m->state = MODULE_LOADED;
+	m->used_ms = a->now_ms;
+	return true;
+}
+
+void module_ready(struct agent *a, struct module *m)
+{
+	uint16_t idx = module_idx(a, m);
+
+	for (uint32_t i = 0; i < a->limits.tasks_max; i++) {
+		struct task *t = &a->tasks[i];
+
+		if (t->state == AGENT_TASK_FETCHING && t->module == idx &&
+		    m->state == MODULE_LOADED) {
+			launch(a, t);
+		}
+	}
+}
+
+void module_failed(struct agent *a, struct module *m, const char *why)
+{
+	uint16_t idx = module_idx(a, m);
+
+	for (uint32_t i = 0; i < a->limits.tasks_max; i++) {
+		struct task *t = &a->tasks[i];
+
+		if (t->state == AGENT_TASK_FETCHING && t->module == idx) {
+			task_end(a, t, WIRE_REASON_MODULE, "%s", why); /* the last one drops it */
+		}
+	}
+}
+
+/* ---- rules */
+
+static void check(const struct agent *a, const struct module *m)
+{
+	uint16_t idx = module_idx(a, m);
+	uint32_t refs = 0;
+
+	for (uint32_t i = 0; i < a->limits.tasks_max; i++) {
+		refs += a->tasks[i].state != AGENT_TASK_FREE && a->tasks[i].module == idx;
+	}
+	ASSERT(refs == m->refs);
+	ASSERT((m->module != NULL) == (m->state == MODULE_LOADED));
+	ASSERT((m->arrival != NULL) == (m->state != MODULE_FREE && m->state != MODULE_LOADED &&
+					m->state != MODULE_CLOSING));
+	ASSERT(m->loader == NULL || m->block != NULL);
+	ASSERT(m->state != MODULE_FREE || m->block == NULL);
+}
+
+void module_check_all(const struct agent *a)
+{
+	for (uint32_t i = 0; i < a->limits.modules_max; i++) {
+		check(a, &a->modules[i]);
+	}
+}

@@ -1,0 +1,357 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Private to agent/: the agent's state, and what its files offer each other.
+ *
+ * A step is: apply the event (link.c, inbox.c, slice.c, fetch.c, effect.c), run the timers, then
+ * say what is due (emit.c). What is due is never a queue but a fact of the state (a flag, a time),
+ * so an action that found no room in this step is found due again in the next.
+ *
+ * Link:   OFFLINE -CONNECT-> CONNECTING -CONNECTED-> SUBSCRIBING -SUBSCRIBED-> ONLINE
+ *            ^------------ DISCONNECTED, after a pause of the backoff ---------------+
+ * Task:   FREE -start-> FETCHING -module loaded-> READY <-> RUNNING <-> WAITING
+ *            FETCHING, READY, RUNNING, WAITING, PARKED, LATENT -end-> ENDED -delivered-> FREE
+ *            READY, WAITING -lease over, policy park-> PARKED -lease renewed-> READY or WAITING
+ * Module: with a store: OPENING -> BEGINNING -> ARRIVING -> SAVING -> READING (not if mapped) -> LOADED
+ *         without one, and inline: ARRIVING -> LOADED; at the end CLOSING (store) -> FREE
+ */
+#ifndef AGENT_STATE_H
+#define AGENT_STATE_H
+
+#include "agent/agent.h"
+#include "agent/host.h"
+#include "base/pool.h"
+#include "base/prng.h"
+#include "base/sha256.h"
+#include "wire/wire.h"
+
+#define NONE UINT16_MAX
+
+enum link_state {
+	LINK_OFFLINE,
+	LINK_CONNECTING,
+	LINK_SUBSCRIBING,
+	LINK_ONLINE,
+};
+
+/* How a task is to end, or ended. */
+struct ending {
+	enum wire_reason reason;
+	char text[160]; /* after the reason's first word; ended by 0 */
+};
+
+struct task {
+	uint8_t state;    /* enum agent_task_state */
+	uint8_t unparked; /* PARKED: the state to go back to */
+	uint8_t priority, policy;
+	uint8_t reason;     /* ENDED: enum wire_reason */
+	uint8_t end_wanted; /* RUNNING: reason + 1 to end with when the slice is back */
+	bool daemon, latent, journaled, lease_over;
+	bool orphan;    /* RUNNING: nobody asks for it any more; forgotten when its slice is back */
+	bool host_due;  /* WAITING: the HOST_CALL is still to be said */
+	bool blocked;   /* WAITING: its effect finds no room in the outbox */
+	bool published; /* result holds the last published value */
+	bool sent;      /* ENDED: the result is under way */
+	bool clear_due; /* FREE: its records are still to be taken out of the journal */
+	bool record_due; /* ENDED: its result is still to be written down in the journal */
+	bool capturing;  /* result is the buffer of its standard output */
+	bool explicit_memory;
+	uint16_t module;       /* index; NONE */
+	uint16_t outbox_count; /* its records in the outbox */
+	uint16_t tries;
+	uint32_t caps, last_run, seq, output_used;
+	uint32_t stack_bytes, heap_bytes, memory_bytes, output_bytes, time_ms;
+	uint32_t lease_ms, metrics_ms;
+	uint64_t epoch, fuel_limit;
+	uint64_t received_ms, started_ms, lease_end_ms, wake_ms, report_ms, metrics_at_ms;
+	/* one block of the pool: run, texts, inputs, variables */
+	char *block;
+	char *extra; /* print buffer, arguments and variables in WASI's form; NULL */
+	const char *id, *name, *function, *invocation_id; /* invocation_id: NULL if none */
+	struct agent_run *run;
+	/* the instance */
+	void *instance_block;
+	struct agent_instance *instance;
+	uint32_t func_idx;
+	bool init_pending; /* _initialize runs before the function */
+	/* what is kept of it after its end; blocks of the pool or NULL */
+	char *result;
+	uint32_t result_bytes;
+	char *report; /* text of the error, then frames: see report.c */
+	uint32_t report_bytes, frame_count;
+	uint64_t fuel_used;
+	uint32_t duration_ms, memory_peak, stack_peak;
+	int32_t exit_code;
+};
+
+enum module_state {
+	MODULE_FREE,
+	MODULE_OPENING,   /* the store is asked whether it has it */
+	MODULE_BEGINNING, /* the store makes room for it */
+	MODULE_ARRIVING,  /* its bytes come in */
+	MODULE_SAVING,    /* the store checks it */
+	MODULE_READING,   /* from the store to the loader */
+	MODULE_LOADED,
+	MODULE_CLOSING, /* the store is still to be told that we are done with it */
+};
+
+/* Bookkeeping of a module that is not loaded yet: a block of the pool. */
+struct arrival {
+	struct sha256 sum;
+	uint32_t got;        /* bytes taken so far */
+	uint32_t next_chunk; /* of a peer that numbers its chunks */
+	uint32_t chunk_from; /* where that chunk begins */
+	uint32_t window_end; /* bytes asked for so far */
+	uint32_t tries;
+	uint64_t retry_ms, since_ms;
+	char name[]; /* app_name: digest or image_url; "" inline */
+};
+
+struct module {
+	uint8_t state;    /* enum module_state */
+	bool has_digest;  /* it is known which one it will be */
+	bool in_store;    /* it goes to or comes from the store */
+	bool opened;      /* the store holds it open for us */
+	bool begun;       /* the store keeps bytes of it that are not complete */
+	bool side_store;  /* inline: its bytes go to the store besides */
+	bool act_due;     /* the store action of its state is still to be said */
+	bool request_due; /* ARRIVING: a registry request is to be sent */
+	uint16_t refs;    /* tasks that use it or wait for it */
+	uint32_t size;    /* 0: not known yet */
+	uint64_t used_ms;
+	uint8_t digest[AGENT_DIGEST_BYTES];
+	struct arrival *arrival;
+	void *block; /* of the loader, then of the module */
+	struct agent_loader *loader;
+	struct agent_module *module;
+};
+
+struct inflight {
+	uint16_t ref;  /* 0: free */
+	uint16_t slot; /* whose result it is; NONE */
+	uint64_t since_ms;
+};
+
+/* The message that is coming in. */
+struct inbox {
+	uint8_t topic;     /* enum wire_topic */
+	bool active;       /* between its first and last piece */
+	bool skip;         /* it is of no interest, or broken */
+	bool direct;       /* its topic is ours alone */
+	uint16_t module;   /* inline or chunk goes there; NONE */
+	char problem[112]; /* why its data cannot be taken; "" */
+	uint32_t total_bytes;
+	uint32_t chunk_at; /* where the next decoded byte of a chunk belongs in its module */
+	struct wire_reader reader;
+	union {
+		uint64_t seen;
+		struct wire_start start;
+		struct wire_stop stop;
+		struct wire_invoke invoke;
+		struct wire_ack ack;
+		struct wire_lease lease;
+		struct wire_chunk chunk;
+	} m;
+};
+
+struct outbox {
+	char *ring;
+	uint32_t bytes, head, used; /* head: of the oldest record; used: with fillers */
+};
+
+struct agent {
+	const struct agent_config *config;
+	const struct agent_engine *engine;
+	struct agent_limits limits;
+	struct wire_place place;
+	struct prng prng;
+	struct pool pool;
+	uint32_t mem_bytes;
+	struct task *tasks;
+	struct module *modules;
+	struct inflight *inflight;
+	char *message_arena;
+	struct outbox outbox;
+	struct inbox inbox;
+	struct agent_node node;
+	struct agent_stats stats;
+
+	/* of the step */
+	struct agent_actions *out;
+	uint64_t now_ms;
+	int64_t wall_ms;
+	bool again; /* something that is due found no room */
+
+	/* link */
+	uint8_t link; /* enum link_state */
+	bool connect_due, subscribe_due, create_due, alive_due, metrics_due;
+	bool booted; /* the journal is replayed */
+	bool quitting, gone_sent, left;
+	uint32_t backoff_ms, inflight_count, slices_out, turn;
+	uint64_t init_ms, connect_ms, alive_ms, metrics_ms, quit_ms;
+	uint16_t next_ref;
+	uint64_t busy_since_ms, busy_ms; /* of the load */
+	bool begun;
+};
+
+/* ---- actions (emit.c) */
+
+/* A new action, or NULL when the list is full (again is set). */
+struct agent_action *act(struct agent *a, enum agent_action_kind kind);
+/* Room in the step's text; NULL when there is not that much (again is set). */
+char *text_room(struct agent *a, uint32_t bytes);
+void act_log(struct agent *a, enum agent_log level, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+/* Publishes a message; false when there was no room now, in the list, the text or inflight. slot:
+ * whose result it is, NONE otherwise. */
+bool publish(struct agent *a, enum wire_topic topic, const void *message, uint16_t slot);
+/* The same to a topic behind the prefix, with a payload as it is. */
+bool publish_raw(struct agent *a, const char *topic, const char *payload, uint32_t bytes);
+/* Whether the message fits a message of this port at all. */
+bool publish_fits(const struct agent *a, const struct wire_table *table, const void *message);
+/* Says everything that is due, and when to call again. */
+void emit(struct agent *a);
+void wake_at(struct agent *a, uint64_t ms);
+
+/* ---- link.c */
+void link_tick(struct agent *a);
+void link_event(struct agent *a, const struct agent_event *e);
+void link_emit(struct agent *a);
+bool online(const struct agent *a);
+/* ms, more or less by a tenth. */
+uint64_t jittered(struct agent *a, uint64_t ms);
+
+/* ---- inbox.c */
+void inbox_event(struct agent *a, const struct agent_event *e);
+/* Gives up the message that was coming in. */
+void inbox_abort(struct agent *a);
+/* Whether a command with that proplet_id is for this worker. */
+bool for_us(const struct agent *a, bool has_id, struct wire_text proplet_id, bool broadcast);
+/* The commands (command.c), whole messages in the inbox. */
+void command_start(struct agent *a);
+void command_stop(struct agent *a);
+void command_invoke(struct agent *a);
+void command_ack(struct agent *a);
+void command_lease(struct agent *a);
+/* Ends the task of that id at the operator's wish. */
+void stop_by_id(struct agent *a, struct wire_text id, const char *why);
+
+/* ---- task.c */
+uint16_t task_slot(const struct agent *a, const struct task *t);
+struct task *task_find(struct agent *a, struct wire_text id, struct wire_text invocation_id);
+struct task *task_free_slot(struct agent *a);
+void task_set(struct agent *a, struct task *t, enum agent_task_state state);
+/* The task's function returned: its results are values, unless something else is its result. */
+void task_done(struct agent *a, struct task *t, const char *values, uint32_t bytes);
+/* Ends a task whose slice is back and that was to end: task_end was called for it already. */
+void task_end_kept(struct agent *a, struct task *t);
+/* Ends the task now, or when its slice is back. */
+void task_end(struct agent *a, struct task *t, enum wire_reason reason, const char *format, ...)
+	__attribute__((format(printf, 4, 5)));
+/* Its slot, its memory, its journal records. */
+void task_forget(struct agent *a, struct task *t);
+/* Frees instance and module reference, keeps what the report needs. */
+void task_release(struct agent *a, struct task *t);
+void task_check_all(const struct agent *a);
+
+/* ---- launch.c: from a loaded module to a running instance */
+void launch(struct agent *a, struct task *t);
+/* Ends a function that returned. */
+void task_returned(struct agent *a, struct task *t);
+void task_trapped(struct agent *a, struct task *t);
+
+/* ---- slice.c */
+void slice_event(struct agent *a, const struct agent_event *e);
+void slice_emit(struct agent *a);
+void slice_tick(struct agent *a);
+
+/* ---- effect.c */
+void effect_begin(struct agent *a, struct task *t);
+void effect_event(struct agent *a, const struct agent_event *e);
+void effect_tick(struct agent *a, struct task *t);
+void effect_emit(struct agent *a);
+/* Takes what the task printed. last: also a line without its end. */
+void print_take(struct agent *a, struct task *t, bool last);
+/* Counts bytes of output; false when the limit is reached (the task has ended then). */
+bool output_count(struct agent *a, struct task *t, uint32_t bytes);
+
+/* ---- outbox.c */
+enum outbox_kind {
+	OUTBOX_OUTPUT,
+	OUTBOX_LOG,
+	OUTBOX_APP
+};
+/* Keeps a record to be sent; false when it does not fit now (online: try again; offline: the oldest
+ * give way). name: of OUTBOX_APP. */
+bool outbox_put(struct agent *a, struct task *t, enum outbox_kind kind, uint8_t level,
+		struct wire_text name, struct wire_text data);
+/* Whether such a record fits an empty outbox. */
+bool outbox_could(const struct agent *a, uint32_t bytes);
+void outbox_emit(struct agent *a);
+/* Takes the records of a slot out of the outbox's reckoning: the task is forgotten. */
+void outbox_disown(struct agent *a, uint16_t slot);
+
+/* ---- module.c, fetch.c */
+struct module *module_by_digest(struct agent *a, const uint8_t *digest);
+struct module *module_slot(struct agent *a);
+uint16_t module_idx(const struct agent *a, const struct module *m);
+/* Gives up unused modules, the longest unused first, until a block of bytes can be had. */
+bool make_room(struct agent *a, size_t bytes);
+void module_unref(struct agent *a, uint16_t idx);
+void module_drop(struct agent *a, struct module *m);
+/* A module that is had by its digest or from an image; NULL with diag when there is no room. */
+struct module *module_want(struct agent *a, const uint8_t *digest, const char *image, uint32_t size,
+			   char *diag, size_t diag_bytes);
+/* An inline module's: begin takes a slot. */
+struct module *module_inline(struct agent *a, uint32_t size, char *diag, size_t diag_bytes);
+/* Takes bytes of a module in order; false when it cannot be loaded (the module is dropped and its
+ * tasks have ended; inline: the inbox has the problem). */
+bool module_begin_load(struct agent *a, struct module *m, uint32_t size, char *diag, size_t bytes);
+bool module_feed(struct agent *a, struct module *m, const void *data, uint32_t bytes, char *diag,
+		 size_t diag_bytes);
+bool module_end(struct agent *a, struct module *m, char *diag, size_t diag_bytes);
+/* The module is loaded: its tasks begin. */
+void module_ready(struct agent *a, struct module *m);
+/* Ends the tasks that wait for it. */
+void module_failed(struct agent *a, struct module *m, const char *why);
+void module_check_all(const struct agent *a);
+void fetch_event(struct agent *a, const struct agent_event *e);
+void fetch_tick(struct agent *a);
+void fetch_emit(struct agent *a);
+void fetch_chunk_data(struct agent *a);
+void fetch_chunk_end(struct agent *a, bool whole);
+
+/* ---- report.c */
+/* What is to be kept of a task's end while its instance is given back. */
+struct report {
+	uint32_t bytes, frame_count;
+	char at[640]; /* the error text and 0; then frames: function, offset (4 bytes each), name, 0 */
+};
+/* Writes down how the task ended; text NULL: what report_keep kept before. */
+void report_write(struct agent *a, const struct task *t, enum wire_reason reason, const char *text,
+		  bool backtrace, struct report *out);
+/* Keeps it with the task, as much as the pool has room for. */
+void report_keep(struct agent *a, struct task *t, const struct report *report);
+void report_emit(struct agent *a);
+void report_delivered(struct agent *a, uint16_t slot, bool ok);
+/* Says at once that a start was refused; for when there is no slot to keep it. */
+void report_refused(struct agent *a, const char *id, uint64_t epoch, enum wire_reason reason,
+		    const char *why);
+void report_lost(struct agent *a);
+const char *reason_prefix(enum wire_reason reason);
+
+/* ---- node.c: create, alive, gone, metrics */
+void node_emit(struct agent *a);
+void node_tick(struct agent *a);
+
+/* ---- journal.c */
+/* Keeps an accepted task; false when it could not be written down in this step. */
+bool journal_accept(struct agent *a, struct task *t, const struct wire_start *m);
+/* Keeps its result; false when there was no room in this step. */
+bool journal_result(struct agent *a, struct task *t);
+void journal_forget(struct agent *a, struct task *t);
+void journal_emit(struct agent *a);
+/* Begins a task as a start message says; the slot is free. False: the pool has no room (command.c) */
+bool start_new(struct agent *a, struct task *t, const struct wire_start *m);
+void journal_event(struct agent *a, const struct agent_event *e);
+
+#endif
