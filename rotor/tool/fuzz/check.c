@@ -13,14 +13,16 @@
 enum {
 	MODULE_BLOCK_BYTES = 1 << 20,
 	MEMORY_BYTES_MAX = 512 << 10,
-	INSTANCE_BYTES_MAX = 2 << 20,
+	INSTANCE_BYTES_MAX = 8 << 20,
 	TABLE_ELEMS_MAX = 1000,
 	STACK_BYTES = 64 << 10,
+	STACK_BYTES_LARGE = 4 << 20,
 	HEAP_BYTES = 4096,
 	CALLS_MAX = 16
 };
 
-#define FUEL 300000u
+#define FUEL       300000u
+#define FUEL_LARGE 10000000000u
 
 #define AGREE(cond, what)                                                                          \
 	do {                                                                                       \
@@ -64,6 +66,7 @@ struct machine {
 	size_t block_bytes;
 	const struct rotor_module *module;
 	struct rotor_instance *instance;
+	uint64_t fuel; /* for each call */
 	unsigned seed; /* of slices and moves; 0: none */
 };
 
@@ -163,9 +166,10 @@ int check_load(const uint8_t *wasm, size_t bytes, unsigned variant)
 /* ---- instances ---- */
 
 /* false: it cannot be instantiated; that must be the same each time. */
-static bool machine_begin(struct machine *m, const struct rotor_module *module, unsigned seed)
+static bool machine_begin(struct machine *m, const struct rotor_module *module,
+			  uint32_t stack_bytes, unsigned seed)
 {
-	struct rotor_limits limits = {.stack_bytes = STACK_BYTES,
+	struct rotor_limits limits = {.stack_bytes = stack_bytes,
 				      .heap_bytes = HEAP_BYTES,
 				      .memory_bytes_max = MEMORY_BYTES_MAX,
 				      .table_elems_max = TABLE_ELEMS_MAX};
@@ -173,6 +177,7 @@ static bool machine_begin(struct machine *m, const struct rotor_module *module, 
 
 	*m = (struct machine){.env = {.ops = &env_ops, .args = env_args, .arg_count = 2},
 			      .module = module,
+			      .fuel = FUEL,
 			      .seed = seed};
 	m->imports =
 		(struct rotor_imports){.tables = env_tables, .table_count = 2, .user = &m->env};
@@ -316,7 +321,7 @@ static bool machine_call(struct machine *m, uint32_t func, struct check_outcome 
 	if (rotor_call(m->instance, func, args, type.param_count, &diag) != ROTOR_OK) {
 		return false;
 	}
-	out->status = machine_run(m, rotor_fuel_used(m->instance) + FUEL);
+	out->status = machine_run(m, rotor_fuel_used(m->instance) + m->fuel);
 	out->trap = out->status == ROTOR_TRAP ? rotor_trap(m->instance) : 0;
 	look_around(m);
 	if (out->status == ROTOR_DONE) {
@@ -375,10 +380,11 @@ int check_run(const uint8_t *wasm, size_t bytes, unsigned variant)
 	unsigned counts[2] = {0, 0};
 	struct machine m;
 
-	if (module != NULL && machine_begin(&m, module, 0)) {
+	if (module != NULL && machine_begin(&m, module, STACK_BYTES, 0)) {
 		counts[0] = call_exports(&m, at_once);
 		free(m.block);
-		AGREE(machine_begin(&m, module, variant + 1), "only one instance could be made");
+		AGREE(machine_begin(&m, module, STACK_BYTES, variant + 1),
+		      "only one instance could be made");
 		counts[1] = call_exports(&m, in_slices);
 		free(m.block);
 		AGREE(counts[0] == counts[1], "at once and in slices end in other calls");
@@ -397,7 +403,8 @@ unsigned check_calls(const uint8_t *wasm, size_t bytes, const char *const *names
 	struct machine m;
 	unsigned done = 0;
 
-	if (module != NULL && machine_begin(&m, module, 0)) {
+	if (module != NULL && machine_begin(&m, module, STACK_BYTES_LARGE, 0)) {
+		m.fuel = FUEL_LARGE;
 		for (uint32_t func; done < count; done++) {
 			if (!rotor_module_find(module, names[done], ROTOR_FUNC, &func) ||
 			    !machine_call(&m, func, &out[done])) {
