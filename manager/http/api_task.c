@@ -192,6 +192,8 @@ static void start_created(struct call *c, const json_t *spec, uint64_t wait_ms)
 		answer = start(c, c->id, !json_is_false(json_object_get(spec, "queue")), detail,
 			       sizeof(detail));
 		if (answer != MANAGER_ANSWER_OK && answer != MANAGER_ANSWER_QUEUED) {
+			/* The task is there all the same. */
+			snprintf(c->location, sizeof(c->location), "/tasks/%s", c->id);
 			call_refused(c, answer, detail);
 			return;
 		}
