@@ -174,6 +174,7 @@ struct http_reply {
 	json_t *json; /* NULL if the body is empty or no JSON */
 	char *body;
 	size_t bytes, capacity;
+	const char *location; /* the header Location; NULL: none. Until the next request */
 };
 
 enum {

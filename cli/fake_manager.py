@@ -277,7 +277,10 @@ class Manager:
             return 404, None
         if method == "GET":
             groups = {t["workflow_id"]: t for t in self.tasks.values() if "workflow_id" in t}
-            rows = [{"workflow_id": g, "state": "running"} for g in groups]
+            if len(parts) == 2:
+                mine = [shown(t) for t in self.tasks.values() if t.get("workflow_id") == parts[1]]
+                return 200, {"workflow_id": parts[1], "state": "running", "tasks": mine}
+            rows = [{"id": g, "created_at": stamp()} for g in groups]
             return 200, page(rows, query, "workflows")
         if len(parts) == 3:
             mine = [t for t in self.tasks.values() if t.get("workflow_id") == parts[1]]

@@ -503,6 +503,14 @@ int workflow_create(struct cli *cli)
 	return status;
 }
 
+static void workflow_row(struct table *t, const json_t *record, const json_t *full)
+{
+	table_add(t, api_short(api_text(record, "id")));
+	table_add(t, job_state(full));
+	table_add(t, text("%d", (int)json_array_size(json_object_get(full, "tasks"))));
+	table_add(t, text_age(api_text(record, "created_at"), (int64_t)time(NULL)));
+}
+
 int workflow_list(struct cli *cli)
 {
 	struct table t = {.headers = {"ID", "STATE", "TASKS", "AGE", NULL}};
@@ -517,30 +525,32 @@ int workflow_list(struct cli *cli)
 	}
 	json_array_foreach(rows, i, row)
 	{
-		const json_t *tasks = json_object_get(row, "tasks");
+		const char *id = api_text(row, "id");
+		struct http_reply reply;
 
-		table_add(&t, api_short(api_text(row, "workflow_id")));
-		table_add(&t, job_state(row));
-		table_add(&t, json_is_array(tasks) ? text("%d", (int)json_array_size(tasks))
-						   : api_text(row, "task_count"));
-		table_add(&t, text_age(api_text(row, "created_at"), (int64_t)time(NULL)));
+		if (id == NULL || cli->json || status != CLI_OK) {
+			continue;
+		}
+		if (cli->quiet) {
+			text_put(stdout, text_clean(id));
+			continue;
+		}
+		status = http_json(&cli->http, "GET", text("/workflows/%s", text_url(id)), NULL,
+				   "list the workflows", &reply);
+		if (status == CLI_OK) {
+			workflow_row(&t, row, reply.json);
+			http_free(&reply);
+		}
 	}
 	if (cli->json) {
 		api_print(rows);
-	} else if (cli->quiet) {
-		json_array_foreach(rows, i, row)
-		{
-			const char *id = api_text(row, "workflow_id");
-
-			text_put(stdout, id != NULL ? text_clean(id) : "-");
-		}
 	} else if (json_array_size(rows) == 0) {
 		note("no workflows; make one with: propctl workflow create FILE");
-	} else {
+	} else if (!cli->quiet) {
 		table_print(&t, stdout, 0);
 	}
 	json_decref(rows);
-	return CLI_OK;
+	return status;
 }
 
 /* The workflow's id and, if wanted, its tasks. */

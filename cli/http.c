@@ -258,6 +258,10 @@ int http_send(struct http *http, const char *method, const char *path, const str
 		return status;
 	}
 	curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &reply->status);
+	struct curl_header *location = NULL;
+	if (curl_easy_header(curl, "Location", 0, CURLH_HEADER, -1, &location) == CURLHE_OK) {
+		reply->location = text("%s", location->value);
+	}
 	if (reply->bytes > 0) {
 		reply->json = json_loadb(reply->body, reply->bytes, JSON_DECODE_ANY, NULL);
 	}

@@ -408,18 +408,44 @@ static int start_apart(struct cli *cli, const char *id)
 	return status;
 }
 
-/* Creates the task, starts it and waits a moment for its end, in one request; a manager that knows
- * no such thing (Propeller's) is asked to start it in a second one. *task: as it was answered. */
+/* Nobody took it, which was said: it is not left behind. */
+static void forget(struct cli *cli, const char *location)
+{
+	struct http_reply reply;
+
+	if (location != NULL && strncmp(location, "/tasks/", 7) == 0 &&
+	    http_send(&cli->http, "DELETE", location, NULL, &reply) == CLI_OK) {
+		http_free(&reply);
+	}
+}
+
+/* Creates the task, starts it and waits a moment for its end, in one request. */
+static int create(struct cli *cli, const json_t *body, bool wait, struct http_reply *reply)
+{
+	char *dumped = json_dumps(body, JSON_COMPACT);
+	struct http_body sent = {.data = dumped, .bytes = dumped != NULL ? strlen(dumped) : 0};
+
+	cli->http.patient = true; /* otherwise it would start with nobody to know its id */
+	int status = http_send(&cli->http, "POST",
+			       wait ? text("/tasks?wait_ms=%d", FIRST_MS) : "/tasks", &sent, reply);
+	cli->http.patient = false;
+	free(dumped);
+	if (status == CLI_OK && (reply->status < 200 || reply->status > 299)) {
+		status = http_refused(&cli->http, "run the task", reply);
+		forget(cli, reply->location);
+		http_free(reply);
+	}
+	return status;
+}
+
+/* The task is started by a second request with a manager that knows no other way (Propeller's).
+ * *task: as it was answered. */
 static int create_and_start(struct cli *cli, json_t *body, bool wait, json_t **task)
 {
 	struct http_reply reply;
 
 	json_object_set_new(body, "start", json_true());
-	cli->http.patient = true; /* otherwise it would start with nobody to know its id */
-	int status =
-		http_json(&cli->http, "POST", wait ? text("/tasks?wait_ms=%d", FIRST_MS) : "/tasks",
-			  body, "run the task", &reply);
-	cli->http.patient = false;
+	int status = create(cli, body, wait, &reply);
 	if (status != CLI_OK) {
 		return status;
 	}
@@ -453,7 +479,7 @@ static int run_file(struct cli *cli, const struct module_file *file, bool wait, 
 	status = module_offer(&cli->http, file, &stored);
 	if (status == CLI_OK) {
 		module_attach(body, file, stored);
-		status = create_and_start(cli, json_incref(body), wait, task);
+		status = create_and_start(cli, body, wait, task);
 	}
 	json_decref(body);
 	return status;

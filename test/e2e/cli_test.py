@@ -30,7 +30,7 @@ class Fleet:
         port = lab.free_port()
         self.url = f"http://127.0.0.1:{port}"
         self.manager = l.process("manager", [
-            l.bin("proplet-manager"), "--mqtt-address", f"tcp://127.0.0.1:{self.broker.port}",
+            l.bin("proplet-manager"), "--mqtt", f"tcp://127.0.0.1:{self.broker.port}",
             "--http-port", port, "--store", f"sqlite://{l.folder}/manager.db"])
         (l.folder / "temperature").write_text("21.5\n")
         for name, options in workers.items():
