@@ -131,31 +131,31 @@ static void apply(struct agent *a, const struct agent_event *e)
 	case AGENT_EVENT_SUBSCRIBED:
 	case AGENT_EVENT_PUBLISHED:
 	case AGENT_EVENT_QUIT:
-		link_event(a, e);
+		agent_link_event(a, e);
 		break;
 	case AGENT_EVENT_MESSAGE:
-		inbox_event(a, e);
+		agent_inbox_event(a, e);
 		break;
 	case AGENT_EVENT_SLICE_DONE:
-		slice_event(a, e);
+		agent_slice_event(a, e);
 		break;
 	case AGENT_EVENT_STORE:
 	case AGENT_EVENT_STORE_DATA:
-		fetch_event(a, e);
+		agent_fetch_event(a, e);
 		break;
 	case AGENT_EVENT_HOST_DONE:
-		effect_event(a, e);
+		agent_effect_event(a, e);
 		break;
 	case AGENT_EVENT_JOURNAL:
 	case AGENT_EVENT_JOURNAL_END:
-		journal_event(a, e);
+		agent_journal_event(a, e);
 		break;
 	case AGENT_EVENT_NODE:
 		a->node = e->node;
 		break;
 	case AGENT_EVENT_STOP:
-		stop_by_id(a, (struct wire_text){e->stop.id, e->stop.id_bytes},
-			   "by the operator at the device");
+		agent_stop_by_id(a, (struct wire_text){e->stop.id, e->stop.id_bytes},
+				 "by the operator at the device");
 		break;
 	}
 }
@@ -176,11 +176,11 @@ void agent_step(struct agent *a, const struct agent_event *event, struct agent_a
 		a->connect_ms = a->now_ms;
 	}
 	apply(a, event);
-	link_tick(a);
-	slice_tick(a);
-	fetch_tick(a);
-	node_tick(a);
-	emit(a);
+	agent_link_tick(a);
+	agent_slice_tick(a);
+	agent_fetch_tick(a);
+	agent_node_tick(a);
+	agent_emit(a);
 	a->out = NULL;
 }
 
@@ -251,8 +251,8 @@ void agent_stats(const struct agent *a, struct agent_stats *out)
 void agent_check(const struct agent *a)
 {
 	pool_check(&a->pool);
-	task_check_all(a);
-	module_check_all(a);
+	agent_task_check_all(a);
+	agent_module_check_all(a);
 	ASSERT(a->outbox.used <= a->outbox.bytes);
 	ASSERT(a->link == LINK_ONLINE || a->inflight_count == 0 || a->link == LINK_SUBSCRIBING);
 }

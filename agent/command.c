@@ -53,7 +53,7 @@ static bool keep_texts(struct agent *a, struct task *t, const struct texts *x)
 	uint32_t bytes = texts_bytes(x);
 	char *to;
 
-	make_room(a, bytes);
+	agent_make_room(a, bytes);
 	t->block = pool_alloc(&a->pool, bytes);
 	if (t->block == NULL) {
 		return false;
@@ -141,8 +141,9 @@ static bool take_caps(struct agent *a, struct task *t, const struct wire_list *l
 		int cap = cap_of(word);
 
 		if (cap < 0 || !(a->config->capabilities >> cap & 1)) {
-			task_end(a, t, WIRE_REASON_REFUSED, "this worker has no capability '%.*s'",
-				 (int)BASE_MIN(word.bytes, 40u), word.at);
+			agent_task_end(a, t, WIRE_REASON_REFUSED,
+				       "this worker has no capability '%.*s'",
+				       (int)BASE_MIN(word.bytes, 40u), word.at);
 			return false;
 		}
 		t->caps |= 1u << cap;
@@ -172,7 +173,7 @@ static bool take_module(struct agent *a, struct task *t, const struct wire_start
 	struct module *module;
 
 	if (in->problem[0] != 0) {
-		task_end(a, t, WIRE_REASON_MODULE, "%s", in->problem);
+		agent_task_end(a, t, WIRE_REASON_MODULE, "%s", in->problem);
 		return false;
 	}
 	if (in->module != NONE) {
@@ -182,24 +183,27 @@ static bool take_module(struct agent *a, struct task *t, const struct wire_start
 		return true;
 	}
 	if (WIRE_HAS(m, start, module)) {
-		module = module_want(a, m->module.digest.sha256, NULL, (uint32_t)m->module.size,
-				     in->problem, sizeof(in->problem));
+		module = agent_module_want(a, m->module.digest.sha256, NULL,
+					   (uint32_t)m->module.size, in->problem,
+					   sizeof(in->problem));
 	} else if (m->image_url.bytes > 0) {
-		module = module_want(a, NULL, m->image_url.at, 0, in->problem, sizeof(in->problem));
+		module = agent_module_want(a, NULL, m->image_url.at, 0, in->problem,
+					   sizeof(in->problem));
 	} else {
-		task_end(a, t, WIRE_REASON_REFUSED, "the start has no file, module or image_url");
+		agent_task_end(a, t, WIRE_REASON_REFUSED,
+			       "the start has no file, module or image_url");
 		return false;
 	}
 	if (module == NULL) {
-		task_end(a, t, WIRE_REASON_REFUSED, "%s", in->problem);
+		agent_task_end(a, t, WIRE_REASON_REFUSED, "%s", in->problem);
 		return false;
 	}
-	t->module = module_idx(a, module);
+	t->module = agent_module_idx(a, module);
 	module->refs++;
 	return true;
 }
 
-bool start_new(struct agent *a, struct task *t, const struct wire_start *m)
+bool agent_start_new(struct agent *a, struct task *t, const struct wire_start *m)
 {
 	struct texts x = {.id = m->id,
 			  .name = m->name,
@@ -211,21 +215,22 @@ bool start_new(struct agent *a, struct task *t, const struct wire_start *m)
 	if (!keep_texts(a, t, &x)) {
 		return false;
 	}
-	task_set(a, t, AGENT_TASK_FETCHING);
+	agent_task_set(a, t, AGENT_TASK_FETCHING);
 	a->stats.started++;
 	if (m->encrypted) {
-		task_end(a, t, WIRE_REASON_REFUSED, "encrypted images are not supported");
+		agent_task_end(a, t, WIRE_REASON_REFUSED, "encrypted images are not supported");
 		return true;
 	}
 	if (!take_caps(a, t, &m->capabilities) || !take_module(a, t, m)) {
 		return true;
 	}
-	if (t->epoch != 0 && a->config->journal && !t->journaled && !journal_accept(a, t, m)) {
-		task_end(a, t, WIRE_REASON_REFUSED, "the start is too long for the journal");
+	if (t->epoch != 0 && a->config->journal && !t->journaled &&
+	    !agent_journal_accept(a, t, m)) {
+		agent_task_end(a, t, WIRE_REASON_REFUSED, "the start is too long for the journal");
 		return true;
 	}
 	if (a->modules[t->module].state == MODULE_LOADED) {
-		launch(a, t);
+		agent_launch(a, t);
 	}
 	return true;
 }
@@ -236,7 +241,7 @@ static bool supersedes(struct agent *a, struct task *t, const struct wire_start 
 	uint64_t epoch = (uint64_t)m->epoch;
 
 	if (epoch < t->epoch) {
-		act_log(a, AGENT_LOG_INFO, "start of %s with an old epoch is ignored", t->id);
+		agent_act_log(a, AGENT_LOG_INFO, "start of %s with an old epoch is ignored", t->id);
 		return false;
 	}
 	if (epoch == t->epoch && (t->state != AGENT_TASK_ENDED || epoch != 0)) {
@@ -245,7 +250,7 @@ static bool supersedes(struct agent *a, struct task *t, const struct wire_start 
 		}
 		return false;
 	}
-	task_forget(a, t);
+	agent_task_forget(a, t);
 	return true;
 }
 
@@ -259,8 +264,8 @@ static void inline_end(struct agent *a)
 		return;
 	}
 	m = &a->modules[in->module];
-	if (!module_end(a, m, in->problem, sizeof(in->problem))) {
-		module_drop(a, m);
+	if (!agent_module_end(a, m, in->problem, sizeof(in->problem))) {
+		agent_module_drop(a, m);
 		in->module = NONE;
 		return;
 	}
@@ -270,7 +275,7 @@ static void inline_end(struct agent *a)
 
 		if (other != m && other->state == MODULE_LOADED && other->has_digest &&
 		    memcmp(other->digest, m->digest, sizeof(m->digest)) == 0) {
-			module_drop(a, m);
+			agent_module_drop(a, m);
 			in->module = (uint16_t)i;
 			other->used_ms = a->now_ms;
 			return;
@@ -285,27 +290,27 @@ static void inline_unused(struct agent *a)
 
 	if (in->module != NONE && a->modules[in->module].refs == 0 &&
 	    a->modules[in->module].state != MODULE_LOADED) {
-		module_drop(a, &a->modules[in->module]);
+		agent_module_drop(a, &a->modules[in->module]);
 	}
 	in->module = NONE;
 }
 
-void command_start(struct agent *a)
+void agent_command_start(struct agent *a)
 {
 	const struct wire_start *m = &a->inbox.m.start;
 	struct task *t;
 
 	inline_end(a);
-	t = task_find(a, m->id, wire_text_of(""));
+	t = agent_task_find(a, m->id, wire_text_of(""));
 	if (t != NULL && !supersedes(a, t, m)) {
 		inline_unused(a);
 		return;
 	}
-	t = task_free_slot(a);
-	if (t == NULL || !start_new(a, t, m)) {
-		report_refused(a, m->id.at, (uint64_t)m->epoch, WIRE_REASON_REFUSED,
-			       t == NULL ? "no room: every task slot is taken"
-					 : "no room: the pool cannot hold the task's inputs");
+	t = agent_task_free_slot(a);
+	if (t == NULL || !agent_start_new(a, t, m)) {
+		agent_report_refused(a, m->id.at, (uint64_t)m->epoch, WIRE_REASON_REFUSED,
+				     t == NULL ? "no room: every task slot is taken"
+					       : "no room: the pool cannot hold the task's inputs");
 	}
 	inline_unused(a);
 }
@@ -318,13 +323,13 @@ static void stop_task(struct agent *a, struct task *t, const char *why)
 		return;
 	}
 	if (t->state == AGENT_TASK_LATENT && t->epoch == 0) {
-		task_forget(a, t); /* Propeller's manager would take a report for a failure */
+		agent_task_forget(a, t); /* Propeller's manager would take a report for a failure */
 		return;
 	}
-	task_end(a, t, WIRE_REASON_STOPPED, "%s", why);
+	agent_task_end(a, t, WIRE_REASON_STOPPED, "%s", why);
 }
 
-void stop_by_id(struct agent *a, struct wire_text id, const char *why)
+void agent_stop_by_id(struct agent *a, struct wire_text id, const char *why)
 {
 	for (uint32_t i = 0; i < a->limits.tasks_max; i++) {
 		struct task *t = &a->tasks[i];
@@ -335,24 +340,24 @@ void stop_by_id(struct agent *a, struct wire_text id, const char *why)
 	}
 }
 
-void command_stop(struct agent *a)
+void agent_command_stop(struct agent *a)
 {
 	const struct wire_stop *m = &a->inbox.m.stop;
-	struct task *t = task_find(a, m->id, wire_text_of(""));
+	struct task *t = agent_task_find(a, m->id, wire_text_of(""));
 
-	if (!for_us(a, WIRE_HAS(m, stop, proplet_id), m->proplet_id, m->broadcast)) {
+	if (!agent_for_us(a, WIRE_HAS(m, stop, proplet_id), m->proplet_id, m->broadcast)) {
 		return;
 	}
 	if (t != NULL && WIRE_HAS(m, stop, epoch) && (uint64_t)m->epoch < t->epoch) {
-		act_log(a, AGENT_LOG_INFO, "stop of %s with an old epoch is ignored", t->id);
+		agent_act_log(a, AGENT_LOG_INFO, "stop of %s with an old epoch is ignored", t->id);
 		return;
 	}
 	if (t == NULL && m->epoch != 0) {
-		report_refused(a, m->id.at, (uint64_t)m->epoch, WIRE_REASON_LOST,
-			       "the worker does not have this task");
+		agent_report_refused(a, m->id.at, (uint64_t)m->epoch, WIRE_REASON_LOST,
+				     "the worker does not have this task");
 		return;
 	}
-	stop_by_id(a, m->id, "by command");
+	agent_stop_by_id(a, m->id, "by command");
 }
 
 /* ---- invoke */
@@ -388,8 +393,8 @@ static bool invoke_new(struct agent *a, struct task *t, struct task *latent,
 	t->module = latent->module;
 	a->modules[t->module].refs++;
 	a->stats.started++;
-	task_set(a, t, AGENT_TASK_FETCHING);
-	launch(a, t);
+	agent_task_set(a, t, AGENT_TASK_FETCHING);
+	agent_launch(a, t);
 	return true;
 }
 
@@ -405,16 +410,16 @@ static void refuse_invoke(struct agent *a, const struct wire_invoke *m, const ch
 	WIRE_SET(&r, invoke_results, results, (struct wire_any){.at = ""});
 	WIRE_SET_STR(&r, invoke_results, error, text);
 	WIRE_SET(&r, invoke_results, reason, WIRE_REASON_REFUSED);
-	publish(a, WIRE_TOPIC_INVOKE_RESULTS, &r, NONE);
+	agent_publish(a, WIRE_TOPIC_INVOKE_RESULTS, &r, NONE);
 }
 
-void command_invoke(struct agent *a)
+void agent_command_invoke(struct agent *a)
 {
 	const struct wire_invoke *m = &a->inbox.m.invoke;
-	struct task *latent = task_find(a, m->id, wire_text_of("")), *t;
+	struct task *latent = agent_task_find(a, m->id, wire_text_of("")), *t;
 
-	if (!for_us(a, WIRE_HAS(m, invoke, proplet_id), m->proplet_id, m->broadcast) ||
-	    task_find(a, m->id, m->invocation_id) != NULL) {
+	if (!agent_for_us(a, WIRE_HAS(m, invoke, proplet_id), m->proplet_id, m->broadcast) ||
+	    agent_task_find(a, m->id, m->invocation_id) != NULL) {
 		return;
 	}
 	if (latent == NULL || latent->state != AGENT_TASK_LATENT) {
@@ -424,7 +429,7 @@ void command_invoke(struct agent *a)
 					     : "the task is not deployed yet");
 		return;
 	}
-	t = task_free_slot(a);
+	t = agent_task_free_slot(a);
 	if (t == NULL || !invoke_new(a, t, latent, m)) {
 		refuse_invoke(a, m, "no room for another invocation");
 	}
@@ -432,24 +437,24 @@ void command_invoke(struct agent *a)
 
 /* ---- ack, lease */
 
-void command_ack(struct agent *a)
+void agent_command_ack(struct agent *a)
 {
 	const struct wire_ack *m = &a->inbox.m.ack;
-	struct task *t = task_find(a, m->task_id, wire_text_of(""));
+	struct task *t = agent_task_find(a, m->task_id, wire_text_of(""));
 
 	if (t != NULL && t->state == AGENT_TASK_ENDED && t->epoch == (uint64_t)m->epoch) {
-		task_forget(a, t);
+		agent_task_forget(a, t);
 	}
 }
 
-void command_lease(struct agent *a)
+void agent_command_lease(struct agent *a)
 {
 	const struct wire_lease *m = &a->inbox.m.lease;
 	uint32_t ms = at_most(m->lease_ms, 0);
 
 	for (const struct wire_link *link = m->tasks.first; link != NULL; link = link->next) {
 		const struct wire_held *held = (const struct wire_held *)link;
-		struct task *t = task_find(a, held->id, wire_text_of(""));
+		struct task *t = agent_task_find(a, held->id, wire_text_of(""));
 
 		if (t == NULL || t->epoch != (uint64_t)held->epoch) {
 			continue;
@@ -458,7 +463,7 @@ void command_lease(struct agent *a)
 		t->lease_end_ms = ms != 0 ? a->now_ms + ms : AGENT_NEVER;
 		t->lease_over = false;
 		if (t->state == AGENT_TASK_PARKED) {
-			task_set(a, t, (enum agent_task_state)t->unparked);
+			agent_task_set(a, t, (enum agent_task_state)t->unparked);
 		}
 	}
 }

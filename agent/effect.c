@@ -30,18 +30,18 @@ static void answer(struct agent *a, struct task *t, int32_t result)
 	if (t->state == AGENT_TASK_PARKED) {
 		t->unparked = AGENT_TASK_READY;
 	} else {
-		task_set(a, t, AGENT_TASK_READY);
+		agent_task_set(a, t, AGENT_TASK_READY);
 	}
 }
 
-bool output_count(struct agent *a, struct task *t, uint32_t bytes)
+bool agent_output_count(struct agent *a, struct task *t, uint32_t bytes)
 {
 	t->output_used = bytes > UINT32_MAX - t->output_used ? UINT32_MAX : t->output_used + bytes;
 	if (t->output_bytes == 0 || t->output_used <= t->output_bytes) {
 		return true;
 	}
-	task_end(a, t, WIRE_REASON_OUTPUT, "more than %u bytes of output",
-		 (unsigned)t->output_bytes);
+	agent_task_end(a, t, WIRE_REASON_OUTPUT, "more than %u bytes of output",
+		       (unsigned)t->output_bytes);
 	return false;
 }
 
@@ -52,7 +52,7 @@ static bool keep_result(struct agent *a, struct task *t, struct wire_text data)
 {
 	char *kept;
 
-	make_room(a, data.bytes + 1);
+	agent_make_room(a, data.bytes + 1);
 	kept = pool_alloc(&a->pool, data.bytes + 1);
 	CHECK(kept != NULL, false);
 	memcpy(kept, data.at, data.bytes);
@@ -84,7 +84,8 @@ static uint8_t level_of(int32_t level)
 /* Whether data of that length can be sent in one message by this port, escaped at worst. */
 static bool sendable(const struct agent *a, struct wire_text data, uint32_t name_bytes)
 {
-	return outbox_could(a, data.bytes + name_bytes) && data.bytes + 500 <= a->out->text_bytes;
+	return agent_outbox_could(a, data.bytes + name_bytes) &&
+	       data.bytes + 500 <= a->out->text_bytes;
 }
 
 static void put_effect(struct agent *a, struct task *t)
@@ -104,12 +105,12 @@ static void put_effect(struct agent *a, struct task *t)
 		answer(a, t, AGENT_HOST_FAILED);
 	} else if (!sendable(a, data, name.bytes)) {
 		answer(a, t, AGENT_HOST_TOO_LONG);
-	} else if (outbox_put(a, t, kind, level_of(e->value[0]), name, data)) {
+	} else if (agent_outbox_put(a, t, kind, level_of(e->value[0]), name, data)) {
 		if (kind == OUTBOX_OUTPUT && !keep_result(a, t, data)) {
 			answer(a, t, AGENT_HOST_FAILED);
 			return;
 		}
-		if (output_count(a, t, data.bytes)) {
+		if (agent_output_count(a, t, data.bytes)) {
 			answer(a, t, AGENT_HOST_OK);
 		}
 	}
@@ -129,13 +130,13 @@ static void wake(struct agent *a, struct task *t)
 	run->wall_ms = a->wall_ms;
 	if (a->engine->again(t->instance)) {
 		run->effect.kind = AGENT_EFFECT_NONE;
-		task_set(a, t, AGENT_TASK_READY);
+		agent_task_set(a, t, AGENT_TASK_READY);
 	} else {
 		t->wake_ms = BASE_MAX((run->env.wake_ns + 999999) / 1000000, a->now_ms + 1);
 	}
 }
 
-void effect_tick(struct agent *a, struct task *t)
+void agent_effect_tick(struct agent *a, struct task *t)
 {
 	if (t->blocked) {
 		put_effect(a, t);
@@ -143,11 +144,11 @@ void effect_tick(struct agent *a, struct task *t)
 		wake(a, t);
 	}
 	if (t->state == AGENT_TASK_WAITING && t->wake_ms != AGENT_NEVER) {
-		wake_at(a, t->wake_ms);
+		agent_wake_at(a, t->wake_ms);
 	}
 }
 
-void effect_begin(struct agent *a, struct task *t)
+void agent_effect_begin(struct agent *a, struct task *t)
 {
 	struct agent_effect *e = &t->run->effect;
 
@@ -169,14 +170,14 @@ void effect_begin(struct agent *a, struct task *t)
 	default:
 		t->blocked = true;
 	}
-	effect_tick(a, t);
+	agent_effect_tick(a, t);
 }
 
 /* ---- capabilities of the port */
 
 static char *keep(struct agent *a, struct wire_text text)
 {
-	char *to = text_room(a, text.bytes + 1);
+	char *to = agent_text_room(a, text.bytes + 1);
 
 	if (to != NULL) {
 		memcpy(to, text.at, text.bytes);
@@ -199,9 +200,9 @@ static bool say_host(struct agent *a, struct task *t)
 		return true;
 	}
 	kept = a->out->count < AGENT_ACTIONS_MAX ? keep(a, name) : NULL;
-	action = kept != NULL ? act(a, AGENT_ACTION_HOST_CALL) : NULL;
+	action = kept != NULL ? agent_act(a, AGENT_ACTION_HOST_CALL) : NULL;
 	CHECK(action != NULL, false);
-	action->host.slot = task_slot(a, t);
+	action->host.slot = agent_task_slot(a, t);
 	action->host.op = e->op;
 	action->host.task_id = t->id;
 	action->host.scope = t->name;
@@ -213,7 +214,7 @@ static bool say_host(struct agent *a, struct task *t)
 	return true;
 }
 
-void effect_emit(struct agent *a)
+void agent_effect_emit(struct agent *a)
 {
 	for (uint32_t i = 0; i < a->limits.tasks_max; i++) {
 		struct task *t = &a->tasks[i];
@@ -253,7 +254,7 @@ static int32_t give(struct agent *a, struct task *t, const struct agent_event *e
 	}
 }
 
-void effect_event(struct agent *a, const struct agent_event *e)
+void agent_effect_event(struct agent *a, const struct agent_event *e)
 {
 	struct task *t;
 
@@ -293,13 +294,13 @@ static void tell_lost(struct agent *a, struct task *t)
 	}
 	n = (uint32_t)fmt_str(text, sizeof(text), "(%u bytes of output were lost)",
 			      (unsigned)t->run->print_lost);
-	if (outbox_put(a, t, OUTBOX_LOG, WIRE_LEVEL_WARN, wire_text_of(""),
-		       (struct wire_text){text, n})) {
+	if (agent_outbox_put(a, t, OUTBOX_LOG, WIRE_LEVEL_WARN, wire_text_of(""),
+			     (struct wire_text){text, n})) {
 		t->run->print_lost = 0;
 	}
 }
 
-void print_take(struct agent *a, struct task *t, bool last)
+void agent_print_take(struct agent *a, struct task *t, bool last)
 {
 	struct agent_run *run = t->run;
 	uint32_t bytes, whole, taken = 0;
@@ -307,8 +308,8 @@ void print_take(struct agent *a, struct task *t, bool last)
 	while (next_line(run, last, &bytes, &whole)) {
 		uint32_t n = BASE_MIN(bytes, a->outbox.bytes / 2);
 
-		if (!outbox_put(a, t, OUTBOX_LOG, WIRE_LEVEL_INFO, wire_text_of(""),
-				(struct wire_text){run->print, n})) {
+		if (!agent_outbox_put(a, t, OUTBOX_LOG, WIRE_LEVEL_INFO, wire_text_of(""),
+				      (struct wire_text){run->print, n})) {
 			break; /* what finds no room later is counted as lost */
 		}
 		taken += bytes;
@@ -321,6 +322,6 @@ void print_take(struct agent *a, struct task *t, bool last)
 	}
 	tell_lost(a, t);
 	if (!last && taken > 0) {
-		output_count(a, t, taken);
+		agent_output_count(a, t, taken);
 	}
 }

@@ -3,7 +3,7 @@
 #include "agent/state.h"
 #include "base/fmt.h"
 
-struct agent_action *act(struct agent *a, enum agent_action_kind kind)
+struct agent_action *agent_act(struct agent *a, enum agent_action_kind kind)
 {
 	struct agent_action *action;
 
@@ -17,7 +17,7 @@ struct agent_action *act(struct agent *a, enum agent_action_kind kind)
 	return action;
 }
 
-char *text_room(struct agent *a, uint32_t bytes)
+char *agent_text_room(struct agent *a, uint32_t bytes)
 {
 	char *at = a->out->text + a->out->text_used;
 
@@ -29,7 +29,7 @@ char *text_room(struct agent *a, uint32_t bytes)
 	return at;
 }
 
-void act_log(struct agent *a, enum agent_log level, const char *format, ...)
+void agent_act_log(struct agent *a, enum agent_log level, const char *format, ...)
 {
 	struct agent_action *action;
 	char line[160], *text;
@@ -44,8 +44,8 @@ void act_log(struct agent *a, enum agent_log level, const char *format, ...)
 	va_start(args, format);
 	fmt_vstr(line, sizeof(line), format, args);
 	va_end(args);
-	text = text_room(a, (uint32_t)strlen(line) + 1);
-	action = act(a, AGENT_ACTION_LOG);
+	text = agent_text_room(a, (uint32_t)strlen(line) + 1);
+	action = agent_act(a, AGENT_ACTION_LOG);
 	memcpy(text, line, strlen(line) + 1);
 	action->log.level = level;
 	action->log.text = text;
@@ -67,10 +67,10 @@ static struct agent_action *publish_action(struct agent *a, uint16_t slot)
 	struct inflight *flight = inflight_free(a);
 	struct agent_action *action;
 
-	if (!online(a) || (a->config->qos > 0 && flight == NULL)) {
+	if (!agent_online(a) || (a->config->qos > 0 && flight == NULL)) {
 		return NULL; /* PUBLISHED or CONNECTED comes */
 	}
-	action = act(a, AGENT_ACTION_PUBLISH);
+	action = agent_act(a, AGENT_ACTION_PUBLISH);
 	if (action == NULL) {
 		return NULL;
 	}
@@ -86,10 +86,11 @@ static struct agent_action *publish_action(struct agent *a, uint16_t slot)
 
 static bool can_publish(const struct agent *a)
 {
-	return online(a) && (a->config->qos == 0 || a->inflight_count < a->limits.inflight_max);
+	return agent_online(a) &&
+	       (a->config->qos == 0 || a->inflight_count < a->limits.inflight_max);
 }
 
-bool publish(struct agent *a, enum wire_topic topic, const void *message, uint16_t slot)
+bool agent_publish(struct agent *a, enum wire_topic topic, const void *message, uint16_t slot)
 {
 	const struct wire_table *table = wire_topic_table(topic);
 	size_t topic_bytes, payload_bytes;
@@ -100,13 +101,13 @@ bool publish(struct agent *a, enum wire_topic topic, const void *message, uint16
 	topic_bytes = wire_topic_write(&a->place, topic, a->config->proplet_id, NULL, 0) + 1;
 	payload_bytes = wire_write(table, message, 0, NULL, 0) + 1;
 	if (topic_bytes + payload_bytes > a->out->text_bytes) {
-		act_log(a, AGENT_LOG_ERROR,
-			"a message of %u bytes is too long for this port: dropped",
-			(unsigned)payload_bytes);
+		agent_act_log(a, AGENT_LOG_ERROR,
+			      "a message of %u bytes is too long for this port: dropped",
+			      (unsigned)payload_bytes);
 		return true;
 	}
 	if (a->out->count == AGENT_ACTIONS_MAX ||
-	    (text = text_room(a, (uint32_t)(topic_bytes + payload_bytes))) == NULL) {
+	    (text = agent_text_room(a, (uint32_t)(topic_bytes + payload_bytes))) == NULL) {
 		a->again = true;
 		return false;
 	}
@@ -121,7 +122,7 @@ bool publish(struct agent *a, enum wire_topic topic, const void *message, uint16
 	return true;
 }
 
-bool publish_raw(struct agent *a, const char *topic, const char *payload, uint32_t bytes)
+bool agent_publish_raw(struct agent *a, const char *topic, const char *payload, uint32_t bytes)
 {
 	size_t topic_bytes = strlen("m/") + strlen(a->place.tenant) + strlen("/c/") +
 			     strlen(a->place.channel) + 1 + strlen(topic) + 1;
@@ -130,7 +131,7 @@ bool publish_raw(struct agent *a, const char *topic, const char *payload, uint32
 
 	CHECK(can_publish(a), false);
 	if (a->out->count == AGENT_ACTIONS_MAX ||
-	    (text = text_room(a, (uint32_t)topic_bytes + bytes + 1)) == NULL) {
+	    (text = agent_text_room(a, (uint32_t)topic_bytes + bytes + 1)) == NULL) {
 		a->again = true;
 		return false;
 	}
@@ -145,27 +146,27 @@ bool publish_raw(struct agent *a, const char *topic, const char *payload, uint32
 	return true;
 }
 
-bool publish_fits(const struct agent *a, const struct wire_table *table, const void *message)
+bool agent_publish_fits(const struct agent *a, const struct wire_table *table, const void *message)
 {
 	return wire_write(table, message, 0, NULL, 0) + 300 <= a->out->text_bytes;
 }
 
-void wake_at(struct agent *a, uint64_t ms)
+void agent_wake_at(struct agent *a, uint64_t ms)
 {
 	a->out->wake_ms = BASE_MIN(a->out->wake_ms, ms);
 }
 
 /* Modules' store actions and slices come before reports: they are what keeps things moving. */
-void emit(struct agent *a)
+void agent_emit(struct agent *a)
 {
-	link_emit(a);
-	journal_emit(a);
-	fetch_emit(a);
-	slice_emit(a);
-	effect_emit(a);
-	node_emit(a);
-	outbox_emit(a);
-	report_emit(a);
+	agent_link_emit(a);
+	agent_journal_emit(a);
+	agent_fetch_emit(a);
+	agent_slice_emit(a);
+	agent_effect_emit(a);
+	agent_node_emit(a);
+	agent_outbox_emit(a);
+	agent_report_emit(a);
 	if (a->again) {
 		a->out->wake_ms = a->now_ms;
 	}

@@ -34,10 +34,10 @@ static void fail(struct agent *a, struct module *m, const char *why)
 {
 	bool used = m->refs > 0;
 
-	act_log(a, AGENT_LOG_WARN, "module %.20s: %s", m->arrival->name, why);
-	module_failed(a, m, why);
+	agent_act_log(a, AGENT_LOG_WARN, "module %.20s: %s", m->arrival->name, why);
+	agent_module_failed(a, m, why);
 	if (!used) {
-		module_drop(a, m);
+		agent_module_drop(a, m);
 	}
 }
 
@@ -54,8 +54,8 @@ static void loaded(struct agent *a, struct module *m)
 {
 	char diag[112] = "";
 
-	if (module_end(a, m, diag, sizeof(diag))) {
-		module_ready(a, m);
+	if (agent_module_end(a, m, diag, sizeof(diag))) {
+		agent_module_ready(a, m);
 	} else {
 		fail(a, m, diag);
 	}
@@ -118,20 +118,20 @@ static bool chunk_begin(struct agent *a)
 		m->size = (uint32_t)c->size;
 	}
 	if (!m->in_store && m->loader == NULL &&
-	    !module_begin_load(a, m, m->size, diag, sizeof(diag))) {
+	    !agent_module_begin_load(a, m, m->size, diag, sizeof(diag))) {
 		fail(a, m, diag);
 		return false;
 	}
-	in->module = module_idx(a, m);
+	in->module = agent_module_idx(a, m);
 	return true;
 }
 
 static bool store_write(struct agent *a, struct module *m, const void *data, uint32_t bytes)
 {
-	struct agent_action *action = act(a, AGENT_ACTION_STORE_WRITE);
+	struct agent_action *action = agent_act(a, AGENT_ACTION_STORE_WRITE);
 
 	CHECK(action != NULL, false);
-	action->store.module = module_idx(a, m);
+	action->store.module = agent_module_idx(a, m);
 	action->store.digest = m->digest;
 	action->store.offset = m->arrival->got;
 	action->store.size = bytes;
@@ -152,13 +152,13 @@ static void take(struct agent *a, struct module *m, const uint8_t *data, uint32_
 		} else if (!store_write(a, m, data, bytes)) {
 			in->skip = true; /* it is asked for again */
 		}
-	} else if (!module_feed(a, m, data, bytes, diag, sizeof(diag))) {
+	} else if (!agent_module_feed(a, m, data, bytes, diag, sizeof(diag))) {
 		fail(a, m, diag);
 		in->skip = true;
 	}
 }
 
-void fetch_chunk_data(struct agent *a)
+void agent_fetch_chunk_data(struct agent *a)
 {
 	struct inbox *in = &a->inbox;
 	uint32_t bytes = in->reader.sink_used, skip;
@@ -200,7 +200,7 @@ static bool all_here(const struct module *m, const struct wire_chunk *c)
 	return c->total_chunks != 0 && m->arrival->next_chunk >= (uint32_t)c->total_chunks;
 }
 
-void fetch_chunk_end(struct agent *a, bool whole)
+void agent_fetch_chunk_end(struct agent *a, bool whole)
 {
 	struct inbox *in = &a->inbox;
 	const struct wire_chunk *c = &in->m.chunk;
@@ -240,7 +240,7 @@ static void store_complete(struct agent *a, struct module *m, const struct agent
 	m->begun = false;
 	m->size = e->store.bytes;
 	if (e->store.mapped == NULL) {
-		if (!module_begin_load(a, m, m->size, why, sizeof(why))) {
+		if (!agent_module_begin_load(a, m, m->size, why, sizeof(why))) {
 			fail(a, m, why);
 			return;
 		}
@@ -250,7 +250,7 @@ static void store_complete(struct agent *a, struct module *m, const struct agent
 		m->act_due = true;
 		return;
 	}
-	make_room(a, (size_t)m->size * 5 + 24 * 1024);
+	agent_make_room(a, (size_t)m->size * 5 + 24 * 1024);
 	m->block = pool_alloc(&a->pool, BASE_MIN((size_t)m->size * 5 + 24 * 1024,
 						 (size_t)pool_largest(&a->pool)));
 	if (m->block == NULL ||
@@ -265,7 +265,7 @@ static void store_complete(struct agent *a, struct module *m, const struct agent
 	m->arrival = NULL;
 	m->state = MODULE_LOADED;
 	m->used_ms = a->now_ms;
-	module_ready(a, m);
+	agent_module_ready(a, m);
 }
 
 static void store_partial(struct agent *a, struct module *m, uint32_t offset)
@@ -305,8 +305,8 @@ static void side_answer(struct agent *a, struct module *m, const struct agent_ev
 		m->begun = false;
 	} else if (e->store.state == AGENT_STORE_FAILED) {
 		m->side_store = false;
-		act_log(a, AGENT_LOG_WARN, "a module could not be stored: %s",
-			e->store.text != NULL ? e->store.text : "failed");
+		agent_act_log(a, AGENT_LOG_WARN, "a module could not be stored: %s",
+			      e->store.text != NULL ? e->store.text : "failed");
 	}
 }
 
@@ -343,7 +343,7 @@ static void data_event(struct agent *a, struct module *m, const struct agent_eve
 		fail(a, m, "the worker's store ended early");
 		return;
 	}
-	if (!module_feed(a, m, e->store.piece, e->store.bytes, diag, sizeof(diag))) {
+	if (!agent_module_feed(a, m, e->store.piece, e->store.bytes, diag, sizeof(diag))) {
 		fail(a, m, diag);
 		return;
 	}
@@ -354,7 +354,7 @@ static void data_event(struct agent *a, struct module *m, const struct agent_eve
 	}
 }
 
-void fetch_event(struct agent *a, const struct agent_event *e)
+void agent_fetch_event(struct agent *a, const struct agent_event *e)
 {
 	struct module *m;
 
@@ -374,7 +374,7 @@ void fetch_event(struct agent *a, const struct agent_event *e)
 
 /* ---- time */
 
-void fetch_tick(struct agent *a)
+void agent_fetch_tick(struct agent *a)
 {
 	for (uint32_t i = 0; i < a->limits.modules_max; i++) {
 		struct module *m = &a->modules[i];
@@ -383,14 +383,14 @@ void fetch_tick(struct agent *a)
 		if (m->state != MODULE_ARRIVING || m->arrival->name[0] == 0) {
 			continue;
 		}
-		if (a->now_ms - m->arrival->since_ms >= most && online(a)) {
+		if (a->now_ms - m->arrival->since_ms >= most && agent_online(a)) {
 			fail(a, m, "the registry does not answer");
 			continue;
 		}
 		if (a->now_ms >= m->arrival->retry_ms) {
 			m->request_due = true;
 		}
-		wake_at(a, BASE_MAX(m->arrival->retry_ms, a->now_ms + 1));
+		agent_wake_at(a, BASE_MAX(m->arrival->retry_ms, a->now_ms + 1));
 	}
 }
 
@@ -404,7 +404,7 @@ static bool request(struct agent *a, struct module *m)
 	WIRE_SET(&r, request, offset, m->arrival->got);
 	WIRE_SET(&r, request, chunk_bytes, bytes);
 	WIRE_SET(&r, request, chunks, REQUEST_CHUNKS);
-	CHECK(publish(a, WIRE_TOPIC_REQUEST, &r, NONE), false);
+	CHECK(agent_publish(a, WIRE_TOPIC_REQUEST, &r, NONE), false);
 	m->arrival->window_end = m->arrival->got + bytes * REQUEST_CHUNKS;
 	return true;
 }
@@ -421,15 +421,15 @@ static void say(struct agent *a, struct module *m)
 {
 	bool drop = m->state == MODULE_CLOSING && !m->opened;
 	struct agent_action *action =
-		act(a, drop ? AGENT_ACTION_STORE_DROP : state_actions[m->state]);
-	uint8_t *digest = (uint8_t *)text_room(a, AGENT_DIGEST_BYTES);
+		agent_act(a, drop ? AGENT_ACTION_STORE_DROP : state_actions[m->state]);
+	uint8_t *digest = (uint8_t *)agent_text_room(a, AGENT_DIGEST_BYTES);
 
 	if (action == NULL || digest == NULL) {
 		a->out->count -= action != NULL;
 		return;
 	}
 	memcpy(digest, m->digest, AGENT_DIGEST_BYTES);
-	action->store.module = module_idx(a, m);
+	action->store.module = agent_module_idx(a, m);
 	action->store.digest = digest;
 	action->store.size = m->size;
 	action->store.keep = m->has_digest;
@@ -444,7 +444,7 @@ static void say(struct agent *a, struct module *m)
 	}
 }
 
-void fetch_emit(struct agent *a)
+void agent_fetch_emit(struct agent *a)
 {
 	for (uint32_t i = 0; i < a->limits.modules_max; i++) {
 		struct module *m = &a->modules[i];
@@ -452,14 +452,16 @@ void fetch_emit(struct agent *a)
 		if (m->act_due) {
 			say(a, m);
 		}
-		if (m->state == MODULE_ARRIVING && m->request_due && online(a) && request(a, m)) {
+		if (m->state == MODULE_ARRIVING && m->request_due && agent_online(a) &&
+		    request(a, m)) {
 			uint64_t pause = (uint64_t)RETRY_MS_MIN
 					 << BASE_MIN(m->arrival->tries++, 4u);
 
 			m->request_due = false;
 			m->arrival->retry_ms =
-				a->now_ms + jittered(a, BASE_MIN(pause, (uint64_t)RETRY_MS_MAX));
-			wake_at(a, m->arrival->retry_ms);
+				a->now_ms +
+				agent_jittered(a, BASE_MIN(pause, (uint64_t)RETRY_MS_MAX));
+			agent_wake_at(a, m->arrival->retry_ms);
 		}
 	}
 }

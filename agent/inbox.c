@@ -15,7 +15,7 @@ enum {
 	SINK_BYTES = AGENT_PIECE_BYTES_MAX / 4 * 3 + 3,
 };
 
-bool for_us(const struct agent *a, bool has_id, struct wire_text proplet_id, bool broadcast)
+bool agent_for_us(const struct agent *a, bool has_id, struct wire_text proplet_id, bool broadcast)
 {
 	return a->inbox.direct || broadcast || !has_id || proplet_id.bytes == 0 ||
 	       wire_text_is(proplet_id, a->config->proplet_id);
@@ -38,7 +38,7 @@ static void drop_inline(struct agent *a)
 	bool start = in->topic == WIRE_TOPIC_START || in->topic == WIRE_TOPIC_START_TO;
 
 	if (start && in->module != NONE) {
-		module_drop(a, &a->modules[in->module]);
+		agent_module_drop(a, &a->modules[in->module]);
 	}
 	in->module = NONE;
 }
@@ -49,7 +49,7 @@ static void skip(struct agent *a)
 	a->inbox.skip = true;
 }
 
-void inbox_abort(struct agent *a)
+void agent_inbox_abort(struct agent *a)
 {
 	if (a->inbox.active && !a->inbox.skip) {
 		skip(a);
@@ -74,7 +74,7 @@ static void begin(struct agent *a, const struct agent_event *e)
 	struct inbox *in = &a->inbox;
 	struct wire_text id;
 
-	inbox_abort(a);
+	agent_inbox_abort(a);
 	in->topic =
 		(uint8_t)wire_topic_parse(&a->place, e->message.topic, e->message.topic_bytes, &id);
 	in->active = true;
@@ -97,7 +97,7 @@ static bool start_is_not_ours(const struct agent *a)
 {
 	const struct wire_start *m = &a->inbox.m.start;
 
-	return !for_us(a, WIRE_HAS(m, start, proplet_id), m->proplet_id, m->broadcast);
+	return !agent_for_us(a, WIRE_HAS(m, start, proplet_id), m->proplet_id, m->broadcast);
 }
 
 static void inline_data(struct agent *a, const void *data, uint32_t bytes)
@@ -111,15 +111,15 @@ static void inline_data(struct agent *a, const void *data, uint32_t bytes)
 	if (in->module == NONE) {
 		uint32_t size = in->total_bytes / 4 * 3;
 
-		m = module_inline(a, size, in->problem, sizeof(in->problem));
+		m = agent_module_inline(a, size, in->problem, sizeof(in->problem));
 		if (m == NULL) {
 			return;
 		}
-		in->module = module_idx(a, m);
+		in->module = agent_module_idx(a, m);
 	}
 	m = &a->modules[in->module];
-	if (!module_feed(a, m, data, bytes, in->problem, sizeof(in->problem))) {
-		module_drop(a, m);
+	if (!agent_module_feed(a, m, data, bytes, in->problem, sizeof(in->problem))) {
+		agent_module_drop(a, m);
 		in->module = NONE;
 	}
 }
@@ -129,7 +129,7 @@ static void data(struct agent *a)
 	struct inbox *in = &a->inbox;
 
 	if (in->topic == WIRE_TOPIC_CHUNK || in->topic == WIRE_TOPIC_CHUNK_TO) {
-		fetch_chunk_data(a);
+		agent_fetch_chunk_data(a);
 	} else {
 		inline_data(a, in->reader.sink, in->reader.sink_used);
 	}
@@ -140,17 +140,17 @@ static void data(struct agent *a)
 static void broken(struct agent *a)
 {
 	a->stats.messages_bad++;
-	act_log(a, AGENT_LOG_WARN, "message ignored: %s", a->inbox.reader.diag);
+	agent_act_log(a, AGENT_LOG_WARN, "message ignored: %s", a->inbox.reader.diag);
 	if (a->inbox.topic == WIRE_TOPIC_CHUNK || a->inbox.topic == WIRE_TOPIC_CHUNK_TO) {
-		fetch_chunk_end(a, false);
+		agent_fetch_chunk_end(a, false);
 	}
 	/* A start of which we know whose it is gets an answer. */
 	if ((a->inbox.topic == WIRE_TOPIC_START || a->inbox.topic == WIRE_TOPIC_START_TO) &&
 	    WIRE_HAS(&a->inbox.m.start, start, id) &&
 	    (a->inbox.direct || WIRE_HAS(&a->inbox.m.start, start, proplet_id)) &&
 	    !start_is_not_ours(a)) {
-		report_refused(a, a->inbox.m.start.id.at, (uint64_t)a->inbox.m.start.epoch,
-			       WIRE_REASON_REFUSED, a->inbox.reader.diag);
+		agent_report_refused(a, a->inbox.m.start.id.at, (uint64_t)a->inbox.m.start.epoch,
+				     WIRE_REASON_REFUSED, a->inbox.reader.diag);
 	}
 	skip(a);
 }
@@ -161,7 +161,7 @@ static void piece(struct agent *a, const void *at, size_t bytes)
 	enum wire_status status;
 
 	do {
-		char *sink = text_room(a, SINK_BYTES);
+		char *sink = agent_text_room(a, SINK_BYTES);
 
 		ASSERT(sink != NULL); /* a piece is decoded to at most two of these */
 		in->reader.sink = (uint8_t *)sink;
@@ -188,28 +188,28 @@ static void command(struct agent *a)
 	switch (a->inbox.topic) {
 	case WIRE_TOPIC_START:
 	case WIRE_TOPIC_START_TO:
-		command_start(a);
+		agent_command_start(a);
 		break;
 	case WIRE_TOPIC_STOP:
 	case WIRE_TOPIC_STOP_TO:
-		command_stop(a);
+		agent_command_stop(a);
 		break;
 	case WIRE_TOPIC_INVOKE:
 	case WIRE_TOPIC_INVOKE_TO:
-		command_invoke(a);
+		agent_command_invoke(a);
 		break;
 	case WIRE_TOPIC_ACK_TO:
-		command_ack(a);
+		agent_command_ack(a);
 		break;
 	case WIRE_TOPIC_LEASE_TO:
-		command_lease(a);
+		agent_command_lease(a);
 		break;
 	default:
-		fetch_chunk_end(a, true);
+		agent_fetch_chunk_end(a, true);
 	}
 }
 
-void inbox_event(struct agent *a, const struct agent_event *e)
+void agent_inbox_event(struct agent *a, const struct agent_event *e)
 {
 	struct inbox *in = &a->inbox;
 

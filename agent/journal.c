@@ -17,11 +17,11 @@ static bool put(struct agent *a, uint16_t key, const struct wire_table *table, c
 	struct agent_action *action;
 	char *text;
 
-	if (a->out->count == AGENT_ACTIONS_MAX || (text = text_room(a, bytes)) == NULL) {
+	if (a->out->count == AGENT_ACTIONS_MAX || (text = agent_text_room(a, bytes)) == NULL) {
 		a->again = true;
 		return false;
 	}
-	action = act(a, AGENT_ACTION_JOURNAL_PUT);
+	action = agent_act(a, AGENT_ACTION_JOURNAL_PUT);
 	wire_write(table, message, 0, text, bytes);
 	action->journal.key = key;
 	action->journal.record = text;
@@ -29,7 +29,7 @@ static bool put(struct agent *a, uint16_t key, const struct wire_table *table, c
 	return true;
 }
 
-bool journal_accept(struct agent *a, struct task *t, const struct wire_start *m)
+bool agent_journal_accept(struct agent *a, struct task *t, const struct wire_start *m)
 {
 	const struct module *module = &a->modules[t->module];
 	struct wire_start record = *m;
@@ -43,23 +43,23 @@ bool journal_accept(struct agent *a, struct task *t, const struct wire_start *m)
 		record.seen |= WIRE_BIT(start, module);
 		record.seen &= ~WIRE_BIT(start, image_url);
 	}
-	CHECK(put(a, (uint16_t)(2 * task_slot(a, t)), &wire_table_start, &record), false);
+	CHECK(put(a, (uint16_t)(2 * agent_task_slot(a, t)), &wire_table_start, &record), false);
 	t->journaled = true;
 	return true;
 }
 
 static bool forget(struct agent *a, uint16_t key)
 {
-	struct agent_action *action = act(a, AGENT_ACTION_JOURNAL_DELETE);
+	struct agent_action *action = agent_act(a, AGENT_ACTION_JOURNAL_DELETE);
 
 	CHECK(action != NULL, false);
 	action->journal.key = key;
 	return true;
 }
 
-bool journal_result(struct agent *a, struct task *t)
+bool agent_journal_result(struct agent *a, struct task *t)
 {
-	uint16_t key = (uint16_t)(2 * task_slot(a, t));
+	uint16_t key = (uint16_t)(2 * agent_task_slot(a, t));
 	struct wire_any result = {t->result != NULL ? t->result : "", t->result_bytes, false};
 	struct wire_results m = {0};
 
@@ -81,13 +81,13 @@ bool journal_result(struct agent *a, struct task *t)
 	return forget(a, key);
 }
 
-void journal_forget(struct agent *a, struct task *t)
+void agent_journal_forget(struct agent *a, struct task *t)
 {
 	t->clear_due = t->clear_due || t->journaled;
 	t->journaled = false;
 }
 
-void journal_emit(struct agent *a)
+void agent_journal_emit(struct agent *a)
 {
 	for (uint32_t i = 0; i < a->limits.tasks_max; i++) {
 		struct task *t = &a->tasks[i];
@@ -113,7 +113,7 @@ static bool read(struct agent *a, const struct agent_event *e, const struct wire
 			  e->journal.record, e->journal.bytes) == WIRE_DONE) {
 		return true;
 	}
-	act_log(a, AGENT_LOG_ERROR, "journal: %s", in->reader.diag);
+	agent_act_log(a, AGENT_LOG_ERROR, "journal: %s", in->reader.diag);
 	return false;
 }
 
@@ -131,8 +131,9 @@ static void on_start(struct agent *a, struct task *t, const struct agent_event *
 	memset(t, 0, sizeof(*t));
 	t->module = NONE;
 	t->journaled = true;
-	if (!start_new(a, t, &a->inbox.m.start)) {
-		act_log(a, AGENT_LOG_ERROR, "journal: no room for task %s", a->inbox.m.start.id.at);
+	if (!agent_start_new(a, t, &a->inbox.m.start)) {
+		agent_act_log(a, AGENT_LOG_ERROR, "journal: no room for task %s",
+			      a->inbox.m.start.id.at);
 		t->state = AGENT_TASK_FREE;
 	}
 }
@@ -155,13 +156,13 @@ static void restore(struct agent *a, struct task *t, const struct wire_results *
 
 	if (t->state != AGENT_TASK_FREE) {
 		t->journaled = false; /* its start's record goes with the result's */
-		task_forget(a, t);
+		agent_task_forget(a, t);
 	}
 	memset(t, 0, sizeof(*t));
 	t->module = NONE;
 	t->journaled = true;
 	start.seen = WIRE_BIT(start, id) | WIRE_BIT(start, name) | WIRE_BIT(start, epoch);
-	if (!start_new(a, t, &start)) {
+	if (!agent_start_new(a, t, &start)) {
 		t->state = AGENT_TASK_FREE;
 		return;
 	}
@@ -190,14 +191,14 @@ static void on_result(struct agent *a, struct task *t, const struct agent_event 
 	if (arena == NULL ||
 	    wire_read_all(&a->inbox.reader, &wire_table_results, &m, arena, e->journal.bytes + 64,
 			  e->journal.record, e->journal.bytes) != WIRE_DONE) {
-		act_log(a, AGENT_LOG_ERROR, "journal: a result cannot be read");
+		agent_act_log(a, AGENT_LOG_ERROR, "journal: a result cannot be read");
 	} else {
 		restore(a, t, &m);
 	}
 	pool_free(&a->pool, arena);
 }
 
-void journal_event(struct agent *a, const struct agent_event *e)
+void agent_journal_event(struct agent *a, const struct agent_event *e)
 {
 	struct task *t;
 

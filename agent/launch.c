@@ -74,8 +74,8 @@ static bool choose_function(struct agent *a, struct task *t, struct agent_func *
 		}
 	}
 	list_exports(a, t, names, sizeof(names));
-	task_end(a, t, WIRE_REASON_REFUSED, "unknown function '%.60s'; the module exports %s",
-		 t->function, names[0] != 0 ? names : "no function");
+	agent_task_end(a, t, WIRE_REASON_REFUSED, "unknown function '%.60s'; the module exports %s",
+		       t->function, names[0] != 0 ? names : "no function");
 	return false;
 }
 
@@ -134,23 +134,24 @@ static bool take_args(struct agent *a, struct task *t, const struct agent_func *
 	uint32_t at = 0;
 
 	if (!count_fits(t, f)) {
-		task_end(a, t, WIRE_REASON_REFUSED,
-			 "bad arguments: '%.60s' takes %u, %u were given", t->function,
-			 f->type.param_count, (unsigned)t->run->inputs.count);
+		agent_task_end(a, t, WIRE_REASON_REFUSED,
+			       "bad arguments: '%.60s' takes %u, %u were given", t->function,
+			       f->type.param_count, (unsigned)t->run->inputs.count);
 		return false;
 	}
 	if (f->type.param_count > a->limits.args_max) {
-		task_end(a, t, WIRE_REASON_REFUSED,
-			 "bad arguments: '%.60s' takes %u, at most %u can be given", t->function,
-			 f->type.param_count, (unsigned)a->limits.args_max);
+		agent_task_end(a, t, WIRE_REASON_REFUSED,
+			       "bad arguments: '%.60s' takes %u, at most %u can be given",
+			       t->function, f->type.param_count, (unsigned)a->limits.args_max);
 		return false;
 	}
 	for (uint32_t i = 0; i < f->type.param_count; i++) {
 		args[i] = (struct rotor_value){.type = (enum rotor_type)f->type.types[i]};
 		if (wire_list_next(&t->run->inputs, &at, &text) && !parse_arg(text, &args[i])) {
-			task_end(a, t, WIRE_REASON_REFUSED,
-				 "bad arguments: argument %u '%.*s' is not %s", (unsigned)i + 1,
-				 (int)BASE_MIN(text.bytes, 40u), text.at, type_name(args[i].type));
+			agent_task_end(a, t, WIRE_REASON_REFUSED,
+				       "bad arguments: argument %u '%.*s' is not %s",
+				       (unsigned)i + 1, (int)BASE_MIN(text.bytes, 40u), text.at,
+				       type_name(args[i].type));
 			return false;
 		}
 	}
@@ -189,20 +190,21 @@ static bool make_instance(struct agent *a, struct task *t, const struct agent_mo
 	size_t bytes;
 
 	if (t->explicit_memory && facts->memory_bytes_min > t->memory_bytes) {
-		task_end(a, t, WIRE_REASON_REFUSED,
-			 "no room: the module needs %llu bytes of memory, its limit is %u",
-			 (unsigned long long)facts->memory_bytes_min, (unsigned)t->memory_bytes);
+		agent_task_end(a, t, WIRE_REASON_REFUSED,
+			       "no room: the module needs %llu bytes of memory, its limit is %u",
+			       (unsigned long long)facts->memory_bytes_min,
+			       (unsigned)t->memory_bytes);
 		return false;
 	}
 	choose_limits(a, t, facts, &limits);
 	bytes = engine_of(a)->instance_bytes(module_of(a, t), &limits);
-	if (bytes < SIZE_MAX && make_room(a, bytes)) {
+	if (bytes < SIZE_MAX && agent_make_room(a, bytes)) {
 		t->instance_block = pool_alloc(&a->pool, bytes);
 	}
 	if (t->instance_block == NULL) {
-		task_end(a, t, WIRE_REASON_REFUSED,
-			 "no room: needs %llu bytes, the largest free block is %u bytes",
-			 (unsigned long long)bytes, (unsigned)pool_largest(&a->pool));
+		agent_task_end(a, t, WIRE_REASON_REFUSED,
+			       "no room: needs %llu bytes, the largest free block is %u bytes",
+			       (unsigned long long)bytes, (unsigned)pool_largest(&a->pool));
 		return false;
 	}
 	if (engine_of(a)->instantiate(t->instance_block, bytes, module_of(a, t), t->run, &limits,
@@ -210,7 +212,7 @@ static bool make_instance(struct agent *a, struct task *t, const struct agent_mo
 		pool_free(&a->pool, t->instance_block);
 		t->instance_block = NULL;
 		t->instance = NULL;
-		task_end(a, t, WIRE_REASON_REFUSED, "%s", diag.text);
+		agent_task_end(a, t, WIRE_REASON_REFUSED, "%s", diag.text);
 		return false;
 	}
 	t->run->instance = t->instance;
@@ -281,19 +283,20 @@ static bool make_extra(struct agent *a, struct task *t, const struct agent_modul
 
 	t->run->env.ops = &agent_env_ops;
 	if (bytes > 0) {
-		make_room(a, bytes);
+		agent_make_room(a, bytes);
 		t->extra = pool_alloc(&a->pool, bytes);
 	}
 	if (capture) {
-		make_room(a, t->output_bytes);
+		agent_make_room(a, t->output_bytes);
 		t->result = pool_alloc(&a->pool, BASE_MAX(t->output_bytes, 1u));
 	}
 	if ((bytes > 0 && t->extra == NULL) || (capture && t->result == NULL)) {
-		task_end(a, t, WIRE_REASON_REFUSED,
-			 "no room: needs %u bytes for its output, the largest free block is %u "
-			 "bytes",
-			 (unsigned)(bytes + (capture ? t->output_bytes : 0)),
-			 (unsigned)pool_largest(&a->pool));
+		agent_task_end(
+			a, t, WIRE_REASON_REFUSED,
+			"no room: needs %u bytes for its output, the largest free block is %u "
+			"bytes",
+			(unsigned)(bytes + (capture ? t->output_bytes : 0)),
+			(unsigned)pool_largest(&a->pool));
 		return false;
 	}
 	if (capture) {
@@ -327,7 +330,7 @@ static bool call(struct agent *a, struct task *t, const struct agent_func *f)
 	if (engine_of(a)->call(t->instance, t->init_pending ? init.idx : f->idx,
 			       t->init_pending ? NULL : args,
 			       t->init_pending ? 0 : f->type.param_count, &diag) != ROTOR_OK) {
-		task_end(a, t, WIRE_REASON_REFUSED, "%s", diag.text);
+		agent_task_end(a, t, WIRE_REASON_REFUSED, "%s", diag.text);
 		return false;
 	}
 	return true;
@@ -342,7 +345,7 @@ static bool prepare(struct agent *a, struct task *t, const struct agent_func *f)
 	return make_extra(a, t, &facts) && make_instance(a, t, &facts) && call(a, t, f);
 }
 
-void launch(struct agent *a, struct task *t)
+void agent_launch(struct agent *a, struct task *t)
 {
 	struct agent_func f;
 
@@ -351,12 +354,12 @@ void launch(struct agent *a, struct task *t)
 	}
 	t->started_ms = a->now_ms;
 	if (t->latent && t->invocation_id == NULL) {
-		task_set(a, t, AGENT_TASK_LATENT);
+		agent_task_set(a, t, AGENT_TASK_LATENT);
 		return;
 	}
 	if (prepare(a, t, &f)) {
 		t->run->caps = t->caps;
-		task_set(a, t, AGENT_TASK_READY);
+		agent_task_set(a, t, AGENT_TASK_READY);
 	}
 }
 
@@ -415,11 +418,11 @@ static void call_next(struct agent *a, struct task *t)
 		return;
 	}
 	if (engine_of(a)->call(t->instance, f.idx, args, f.type.param_count, &diag) != ROTOR_OK) {
-		task_end(a, t, WIRE_REASON_TRAP, "%s", diag.text);
+		agent_task_end(a, t, WIRE_REASON_TRAP, "%s", diag.text);
 	}
 }
 
-void task_returned(struct agent *a, struct task *t)
+void agent_task_returned(struct agent *a, struct task *t)
 {
 	char values[VALUES_MAX * FMT_FLOAT_BYTES];
 
@@ -430,27 +433,28 @@ void task_returned(struct agent *a, struct task *t)
 	if (t->capturing) {
 		keep_capture(a, t);
 	}
-	task_done(a, t, values, put_values(a, t, values, sizeof(values)));
+	agent_task_done(a, t, values, put_values(a, t, values, sizeof(values)));
 }
 
 static void trapped_by(struct agent *a, struct task *t, const struct agent_ending *e)
 {
 	switch (e->trap) {
 	case ROTOR_TRAP_STACK:
-		task_end(a, t, WIRE_REASON_STACK, "%s, the stack has %u bytes", e->text,
-			 (unsigned)t->stack_bytes);
+		agent_task_end(a, t, WIRE_REASON_STACK, "%s, the stack has %u bytes", e->text,
+			       (unsigned)t->stack_bytes);
 		break;
 	case ROTOR_TRAP_UNBACKED:
-		task_end(a, t, WIRE_REASON_MEMORY,
-			 "memory beyond what the module declares it uses; ask for memory_bytes");
+		agent_task_end(
+			a, t, WIRE_REASON_MEMORY,
+			"memory beyond what the module declares it uses; ask for memory_bytes");
 		break;
 	default:
-		task_end(a, t, WIRE_REASON_TRAP, "%s%s%s", e->text, e->detail[0] != 0 ? ": " : "",
-			 e->detail);
+		agent_task_end(a, t, WIRE_REASON_TRAP, "%s%s%s", e->text,
+			       e->detail[0] != 0 ? ": " : "", e->detail);
 	}
 }
 
-void task_trapped(struct agent *a, struct task *t)
+void agent_task_trapped(struct agent *a, struct task *t)
 {
 	struct agent_ending e = {.text = "", .detail = ""};
 
@@ -459,14 +463,14 @@ void task_trapped(struct agent *a, struct task *t)
 		keep_capture(a, t);
 	}
 	if (t->run->capture_full) {
-		task_end(a, t, WIRE_REASON_OUTPUT, "it printed more than %u bytes",
-			 (unsigned)t->output_bytes);
+		agent_task_end(a, t, WIRE_REASON_OUTPUT, "it printed more than %u bytes",
+			       (unsigned)t->output_bytes);
 	} else if (e.trap != ROTOR_TRAP_EXIT) {
 		trapped_by(a, t, &e);
 	} else if (e.exit_code == 0) {
-		task_done(a, t, "", 0);
+		agent_task_done(a, t, "", 0);
 	} else {
 		t->exit_code = e.exit_code;
-		task_end(a, t, WIRE_REASON_EXIT, "%d", (int)e.exit_code);
+		agent_task_end(a, t, WIRE_REASON_EXIT, "%d", (int)e.exit_code);
 	}
 }

@@ -16,12 +16,12 @@ enum {
 	ANSWER_MS_MAX = 60000, /* for CONNECTED and SUBSCRIBED */
 };
 
-bool online(const struct agent *a)
+bool agent_online(const struct agent *a)
 {
 	return a->link == LINK_ONLINE;
 }
 
-uint64_t jittered(struct agent *a, uint64_t ms)
+uint64_t agent_jittered(struct agent *a, uint64_t ms)
 {
 	uint32_t spread = (uint32_t)BASE_MIN(ms / 5, UINT64_C(1000000000));
 
@@ -42,18 +42,18 @@ static void go_offline(struct agent *a)
 	a->connect_due = true;
 	a->subscribe_due = false;
 	a->backoff_ms = a->backoff_ms == 0 ? least : BASE_MIN(a->backoff_ms * 2, most);
-	a->connect_ms = a->now_ms + jittered(a, a->backoff_ms);
-	inbox_abort(a);
+	a->connect_ms = a->now_ms + agent_jittered(a, a->backoff_ms);
+	agent_inbox_abort(a);
 	for (uint32_t i = 0; i < a->limits.inflight_max; i++) {
 		struct inflight f = a->inflight[i];
 
 		a->inflight[i].ref = 0;
 		if (f.ref != 0 && f.slot != NONE) {
-			report_delivered(a, f.slot, false);
+			agent_report_delivered(a, f.slot, false);
 		}
 	}
 	a->inflight_count = 0;
-	report_lost(a);
+	agent_report_lost(a);
 }
 
 static void go_online(struct agent *a)
@@ -62,7 +62,7 @@ static void go_online(struct agent *a)
 	a->backoff_ms = 0;
 	a->create_due = a->alive_due = true;
 	a->stats.reconnections++;
-	act_log(a, AGENT_LOG_INFO, "online as %s", a->config->proplet_id);
+	agent_act_log(a, AGENT_LOG_INFO, "online as %s", a->config->proplet_id);
 }
 
 static void on_published(struct agent *a, uint16_t ref, bool ok)
@@ -76,7 +76,7 @@ static void on_published(struct agent *a, uint16_t ref, bool ok)
 		a->inflight[i].ref = 0;
 		a->inflight_count--;
 		if (f.slot != NONE) {
-			report_delivered(a, f.slot, ok);
+			agent_report_delivered(a, f.slot, ok);
 		}
 	}
 }
@@ -99,12 +99,12 @@ static void on_quit(struct agent *a)
 			a->engine->interrupt(t->instance);
 		}
 		if (!t->journaled) {
-			task_end(a, t, WIRE_REASON_STOPPED, "the worker is shutting down");
+			agent_task_end(a, t, WIRE_REASON_STOPPED, "the worker is shutting down");
 		}
 	}
 }
 
-void link_event(struct agent *a, const struct agent_event *e)
+void agent_link_event(struct agent *a, const struct agent_event *e)
 {
 	switch (e->kind) {
 	case AGENT_EVENT_CONNECTED:
@@ -115,16 +115,16 @@ void link_event(struct agent *a, const struct agent_event *e)
 		}
 		break;
 	case AGENT_EVENT_DISCONNECTED:
-		act_log(a, AGENT_LOG_WARN, "no connection: %s",
-			e->link.text != NULL ? e->link.text : "closed");
+		agent_act_log(a, AGENT_LOG_WARN, "no connection: %s",
+			      e->link.text != NULL ? e->link.text : "closed");
 		go_offline(a);
 		break;
 	case AGENT_EVENT_SUBSCRIBED:
 		if (a->link == LINK_SUBSCRIBING && e->subscribed.ok) {
 			go_online(a);
 		} else if (a->link == LINK_SUBSCRIBING) {
-			act_log(a, AGENT_LOG_ERROR, "the broker refuses the subscription");
-			act(a, AGENT_ACTION_DISCONNECT);
+			agent_act_log(a, AGENT_LOG_ERROR, "the broker refuses the subscription");
+			agent_act(a, AGENT_ACTION_DISCONNECT);
 			go_offline(a);
 		}
 		break;
@@ -146,12 +146,12 @@ static void drop_stale(struct agent *a)
 	}
 }
 
-void link_tick(struct agent *a)
+void agent_link_tick(struct agent *a)
 {
 	if ((a->link == LINK_CONNECTING || a->link == LINK_SUBSCRIBING) &&
 	    a->now_ms - a->connect_ms > ANSWER_MS_MAX) {
-		act_log(a, AGENT_LOG_WARN, "no answer from the broker");
-		act(a, AGENT_ACTION_DISCONNECT);
+		agent_act_log(a, AGENT_LOG_WARN, "no answer from the broker");
+		agent_act(a, AGENT_ACTION_DISCONNECT);
 		go_offline(a);
 	}
 	drop_stale(a);
@@ -168,8 +168,8 @@ static void emit_connect(struct agent *a)
 	WIRE_SET_STR(&gone, gone, status, "offline");
 	topic_bytes = wire_topic_write(&a->place, WIRE_TOPIC_GONE, "", NULL, 0) + 1;
 	bytes = wire_write(&wire_table_gone, &gone, 0, NULL, 0) + 1;
-	text = text_room(a, (uint32_t)(topic_bytes + bytes));
-	action = text != NULL ? act(a, AGENT_ACTION_CONNECT) : NULL;
+	text = agent_text_room(a, (uint32_t)(topic_bytes + bytes));
+	action = text != NULL ? agent_act(a, AGENT_ACTION_CONNECT) : NULL;
 	if (action == NULL) {
 		return;
 	}
@@ -205,7 +205,7 @@ static size_t filter_write(const struct agent *a, size_t i, char *buf, size_t ca
 
 static void emit_subscribe(struct agent *a)
 {
-	struct agent_action *action = act(a, AGENT_ACTION_SUBSCRIBE);
+	struct agent_action *action = agent_act(a, AGENT_ACTION_SUBSCRIBE);
 
 	if (action == NULL) {
 		return;
@@ -213,7 +213,7 @@ static void emit_subscribe(struct agent *a)
 	action->subscribe.qos = a->config->qos;
 	for (size_t i = 0; i < BASE_COUNT(filters); i++) {
 		uint32_t bytes = (uint32_t)filter_write(a, i, NULL, 0) + 1;
-		char *text = text_room(a, bytes);
+		char *text = agent_text_room(a, bytes);
 
 		if (text == NULL) {
 			a->out->count--; /* ids are bounded: the next step has room */
@@ -231,11 +231,11 @@ static bool settled(const struct agent *a)
 		const struct task *t = &a->tasks[i];
 
 		if (t->state == AGENT_TASK_RUNNING ||
-		    (t->state == AGENT_TASK_ENDED && !t->journaled && online(a))) {
+		    (t->state == AGENT_TASK_ENDED && !t->journaled && agent_online(a))) {
 			return false;
 		}
 	}
-	return a->slices_out == 0 && (a->inflight_count == 0 || !online(a));
+	return a->slices_out == 0 && (a->inflight_count == 0 || !agent_online(a));
 }
 
 static void emit_quit(struct agent *a)
@@ -244,19 +244,19 @@ static void emit_quit(struct agent *a)
 	struct agent_action *action;
 
 	if (!settled(a) && a->now_ms < a->quit_ms) {
-		wake_at(a, a->quit_ms);
+		agent_wake_at(a, a->quit_ms);
 		return;
 	}
 	WIRE_SET_STR(&gone, gone, proplet_id, a->config->proplet_id);
 	WIRE_SET_STR(&gone, gone, status, "offline");
-	if (online(a) && !a->gone_sent) {
-		a->gone_sent = publish(a, WIRE_TOPIC_GONE, &gone, NONE);
+	if (agent_online(a) && !a->gone_sent) {
+		a->gone_sent = agent_publish(a, WIRE_TOPIC_GONE, &gone, NONE);
 	}
-	if (online(a) && !a->gone_sent && a->now_ms < a->quit_ms + QUIT_MS_MAX) {
-		wake_at(a, a->quit_ms + QUIT_MS_MAX);
+	if (agent_online(a) && !a->gone_sent && a->now_ms < a->quit_ms + QUIT_MS_MAX) {
+		agent_wake_at(a, a->quit_ms + QUIT_MS_MAX);
 		return;
 	}
-	action = act(a, AGENT_ACTION_DISCONNECT);
+	action = agent_act(a, AGENT_ACTION_DISCONNECT);
 	if (action != NULL) {
 		action->disconnect.last = true;
 		a->left = true;
@@ -267,7 +267,7 @@ static void emit_quit(struct agent *a)
 	}
 }
 
-void link_emit(struct agent *a)
+void agent_link_emit(struct agent *a)
 {
 	if (a->left) {
 		return;
@@ -282,15 +282,15 @@ void link_emit(struct agent *a)
 	if (a->connect_due && a->now_ms >= a->connect_ms) {
 		emit_connect(a);
 	} else if (a->connect_due) {
-		wake_at(a, a->connect_ms);
+		agent_wake_at(a, a->connect_ms);
 	}
 	if (a->subscribe_due) {
 		emit_subscribe(a);
 	}
 	if (a->link == LINK_CONNECTING || a->link == LINK_SUBSCRIBING) {
-		wake_at(a, a->connect_ms + ANSWER_MS_MAX + 1);
+		agent_wake_at(a, a->connect_ms + ANSWER_MS_MAX + 1);
 	}
 	if (a->inflight_count > 0) {
-		wake_at(a, a->now_ms + FLIGHT_MS_MAX + 1);
+		agent_wake_at(a, a->now_ms + FLIGHT_MS_MAX + 1);
 	}
 }

@@ -15,12 +15,12 @@ enum {
 	LOAD_BYTES = 24 * 1024,
 };
 
-uint16_t module_idx(const struct agent *a, const struct module *m)
+uint16_t agent_module_idx(const struct agent *a, const struct module *m)
 {
 	return (uint16_t)(m - a->modules);
 }
 
-struct module *module_by_digest(struct agent *a, const uint8_t *digest)
+struct module *agent_module_by_digest(struct agent *a, const uint8_t *digest)
 {
 	for (uint32_t i = 0; i < a->limits.modules_max; i++) {
 		struct module *m = &a->modules[i];
@@ -51,7 +51,7 @@ static void free_parts(struct agent *a, struct module *m)
 	m->arrival = NULL;
 }
 
-void module_drop(struct agent *a, struct module *m)
+void agent_module_drop(struct agent *a, struct module *m)
 {
 	bool close = m->opened || m->begun || m->state == MODULE_BEGINNING ||
 		     m->state == MODULE_OPENING || m->state == MODULE_SAVING;
@@ -67,7 +67,7 @@ void module_drop(struct agent *a, struct module *m)
 	}
 }
 
-void module_unref(struct agent *a, uint16_t idx)
+void agent_module_unref(struct agent *a, uint16_t idx)
 {
 	struct module *m = &a->modules[idx];
 
@@ -75,7 +75,7 @@ void module_unref(struct agent *a, uint16_t idx)
 	m->refs--;
 	m->used_ms = a->now_ms;
 	if (m->refs == 0 && m->state != MODULE_LOADED) {
-		module_drop(a, m);
+		agent_module_drop(a, m);
 	}
 }
 
@@ -94,7 +94,7 @@ static struct module *least_used(struct agent *a)
 	return least;
 }
 
-bool make_room(struct agent *a, size_t bytes)
+bool agent_make_room(struct agent *a, size_t bytes)
 {
 	struct module *m;
 
@@ -103,12 +103,12 @@ bool make_room(struct agent *a, size_t bytes)
 		if (m == NULL) {
 			return false;
 		}
-		module_drop(a, m);
+		agent_module_drop(a, m);
 	}
 	return true;
 }
 
-struct module *module_slot(struct agent *a)
+struct module *agent_module_slot(struct agent *a)
 {
 	struct module *m;
 
@@ -121,7 +121,7 @@ struct module *module_slot(struct agent *a)
 	if (m == NULL) {
 		return NULL;
 	}
-	module_drop(a, m);
+	agent_module_drop(a, m);
 	return m->state == MODULE_FREE ? m : NULL;
 }
 
@@ -129,14 +129,14 @@ struct module *module_slot(struct agent *a)
 
 static struct module *begin(struct agent *a, const char *name, char *diag, size_t diag_bytes)
 {
-	struct module *m = module_slot(a);
+	struct module *m = agent_module_slot(a);
 	size_t bytes = sizeof(struct arrival) + strlen(name) + 1;
 
 	if (m == NULL) {
 		fmt_str(diag, diag_bytes, "no room: every module slot is taken");
 		return NULL;
 	}
-	make_room(a, bytes);
+	agent_make_room(a, bytes);
 	m->arrival = pool_alloc(&a->pool, bytes);
 	if (m->arrival == NULL) {
 		fmt_str(diag, diag_bytes,
@@ -152,7 +152,7 @@ static struct module *begin(struct agent *a, const char *name, char *diag, size_
 	return m;
 }
 
-struct module *module_inline(struct agent *a, uint32_t size, char *diag, size_t diag_bytes)
+struct module *agent_module_inline(struct agent *a, uint32_t size, char *diag, size_t diag_bytes)
 {
 	const struct wire_start *start = &a->inbox.m.start;
 	struct module *m = begin(a, "", diag, diag_bytes);
@@ -160,17 +160,17 @@ struct module *module_inline(struct agent *a, uint32_t size, char *diag, size_t 
 	if (m == NULL) {
 		return NULL;
 	}
-	if (!module_begin_load(a, m, size, diag, diag_bytes)) {
-		module_drop(a, m);
+	if (!agent_module_begin_load(a, m, size, diag, diag_bytes)) {
+		agent_module_drop(a, m);
 		return NULL;
 	}
 	/* What we may have to run again after a restart is kept besides. */
 	if (a->config->store && a->config->journal && start->epoch != 0 &&
 	    (a->inbox.direct || WIRE_HAS(start, start, proplet_id))) {
-		struct agent_action *action = act(a, AGENT_ACTION_STORE_BEGIN);
+		struct agent_action *action = agent_act(a, AGENT_ACTION_STORE_BEGIN);
 
 		if (action != NULL) {
-			action->store.module = module_idx(a, m);
+			action->store.module = agent_module_idx(a, m);
 			action->store.digest = m->digest; /* all 0: told at COMMIT */
 			m->side_store = m->in_store = m->begun = true;
 		}
@@ -178,8 +178,8 @@ struct module *module_inline(struct agent *a, uint32_t size, char *diag, size_t 
 	return m;
 }
 
-struct module *module_want(struct agent *a, const uint8_t *digest, const char *image, uint32_t size,
-			   char *diag, size_t diag_bytes)
+struct module *agent_module_want(struct agent *a, const uint8_t *digest, const char *image,
+				 uint32_t size, char *diag, size_t diag_bytes)
 {
 	char name[WIRE_DIGEST_TEXT];
 	struct module *m;
@@ -190,7 +190,7 @@ struct module *module_want(struct agent *a, const uint8_t *digest, const char *i
 		return NULL;
 	}
 	if (digest != NULL) {
-		m = module_by_digest(a, digest);
+		m = agent_module_by_digest(a, digest);
 		if (m != NULL) {
 			m->used_ms = a->now_ms;
 			return m;
@@ -216,8 +216,8 @@ struct module *module_want(struct agent *a, const uint8_t *digest, const char *i
 
 /* ---- loading */
 
-bool module_begin_load(struct agent *a, struct module *m, uint32_t size, char *diag,
-		       size_t diag_bytes)
+bool agent_module_begin_load(struct agent *a, struct module *m, uint32_t size, char *diag,
+			     size_t diag_bytes)
 {
 	size_t want = size != 0 ? (size_t)size * LOAD_FACTOR + LOAD_BYTES : SIZE_MAX;
 	uint32_t bytes;
@@ -228,7 +228,7 @@ bool module_begin_load(struct agent *a, struct module *m, uint32_t size, char *d
 			(unsigned)size, (unsigned)a->limits.module_bytes_max);
 		return false;
 	}
-	make_room(a, want);
+	agent_make_room(a, want);
 	bytes = (uint32_t)BASE_MIN(want, (size_t)pool_largest(&a->pool));
 	m->block = pool_alloc(&a->pool, bytes);
 	if (m->block == NULL ||
@@ -258,21 +258,21 @@ static bool load_failed(struct agent *a, struct module *m, char *diag, size_t di
 
 static void write_side(struct agent *a, struct module *m, const void *data, uint32_t bytes)
 {
-	struct agent_action *action = act(a, AGENT_ACTION_STORE_WRITE);
+	struct agent_action *action = agent_act(a, AGENT_ACTION_STORE_WRITE);
 
 	if (action == NULL) {
 		m->side_store = false; /* CLOSING drops what was begun */
 		return;
 	}
-	action->store.module = module_idx(a, m);
+	action->store.module = agent_module_idx(a, m);
 	action->store.digest = m->digest;
 	action->store.offset = m->arrival->got;
 	action->store.size = bytes;
 	action->store.data = data;
 }
 
-bool module_feed(struct agent *a, struct module *m, const void *data, uint32_t bytes, char *diag,
-		 size_t diag_bytes)
+bool agent_module_feed(struct agent *a, struct module *m, const void *data, uint32_t bytes,
+		       char *diag, size_t diag_bytes)
 {
 	if (bytes >
 	    a->limits.module_bytes_max - BASE_MIN(m->arrival->got, a->limits.module_bytes_max)) {
@@ -293,10 +293,10 @@ bool module_feed(struct agent *a, struct module *m, const void *data, uint32_t b
 
 static void commit_side(struct agent *a, struct module *m, uint32_t size)
 {
-	struct agent_action *action = act(a, AGENT_ACTION_STORE_COMMIT);
+	struct agent_action *action = agent_act(a, AGENT_ACTION_STORE_COMMIT);
 
 	if (action != NULL) {
-		action->store.module = module_idx(a, m);
+		action->store.module = agent_module_idx(a, m);
 		action->store.digest = m->digest;
 		action->store.size = size;
 		m->begun = false;
@@ -304,7 +304,7 @@ static void commit_side(struct agent *a, struct module *m, uint32_t size)
 	m->side_store = false;
 }
 
-bool module_end(struct agent *a, struct module *m, char *diag, size_t diag_bytes)
+bool agent_module_end(struct agent *a, struct module *m, char *diag, size_t diag_bytes)
 {
 	uint8_t digest[AGENT_DIGEST_BYTES];
 	size_t used = 0;
@@ -332,29 +332,30 @@ bool module_end(struct agent *a, struct module *m, char *diag, size_t diag_bytes
 	return true;
 }
 
-void module_ready(struct agent *a, struct module *m)
+void agent_module_ready(struct agent *a, struct module *m)
 {
-	uint16_t idx = module_idx(a, m);
+	uint16_t idx = agent_module_idx(a, m);
 
 	for (uint32_t i = 0; i < a->limits.tasks_max; i++) {
 		struct task *t = &a->tasks[i];
 
 		if (t->state == AGENT_TASK_FETCHING && t->module == idx &&
 		    m->state == MODULE_LOADED) {
-			launch(a, t);
+			agent_launch(a, t);
 		}
 	}
 }
 
-void module_failed(struct agent *a, struct module *m, const char *why)
+void agent_module_failed(struct agent *a, struct module *m, const char *why)
 {
-	uint16_t idx = module_idx(a, m);
+	uint16_t idx = agent_module_idx(a, m);
 
 	for (uint32_t i = 0; i < a->limits.tasks_max; i++) {
 		struct task *t = &a->tasks[i];
 
 		if (t->state == AGENT_TASK_FETCHING && t->module == idx) {
-			task_end(a, t, WIRE_REASON_MODULE, "%s", why); /* the last one drops it */
+			agent_task_end(a, t, WIRE_REASON_MODULE, "%s",
+				       why); /* the last one drops it */
 		}
 	}
 }
@@ -363,7 +364,7 @@ void module_failed(struct agent *a, struct module *m, const char *why)
 
 static void check(const struct agent *a, const struct module *m)
 {
-	uint16_t idx = module_idx(a, m);
+	uint16_t idx = agent_module_idx(a, m);
 	uint32_t refs = 0;
 
 	for (uint32_t i = 0; i < a->limits.tasks_max; i++) {
@@ -377,7 +378,7 @@ static void check(const struct agent *a, const struct module *m)
 	ASSERT(m->state != MODULE_FREE || m->block == NULL);
 }
 
-void module_check_all(const struct agent *a)
+void agent_module_check_all(const struct agent *a)
 {
 	for (uint32_t i = 0; i < a->limits.modules_max; i++) {
 		check(a, &a->modules[i]);

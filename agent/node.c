@@ -112,10 +112,11 @@ static bool emit_create(struct agent *a)
 	d->seen |= WIRE_BIT(metadata, features) | WIRE_BIT(metadata, capabilities);
 	d->seen |= d->tags.count > 0 ? WIRE_BIT(metadata, tags) : 0;
 	d->seen |= d->labels.count > 0 ? WIRE_BIT(metadata, labels) : 0;
-	for (size_t i = 0; i < BASE_COUNT(spare) && !publish_fits(a, &wire_table_create, &m); i++) {
+	for (size_t i = 0; i < BASE_COUNT(spare) && !agent_publish_fits(a, &wire_table_create, &m);
+	     i++) {
 		d->seen &= ~spare[i];
 	}
-	return publish(a, WIRE_TOPIC_CREATE, &m, NONE);
+	return agent_publish(a, WIRE_TOPIC_CREATE, &m, NONE);
 }
 
 /* ---- alive */
@@ -195,10 +196,10 @@ static bool emit_alive(struct agent *a)
 		WIRE_SET(&m, alive, tasks_more, true);
 	}
 	if (WIRE_HAS(&m, alive, tasks)) {
-		return publish(a, WIRE_TOPIC_ALIVE, &m, NONE);
+		return agent_publish(a, WIRE_TOPIC_ALIVE, &m, NONE);
 	}
 	a->out->text_used = text_used;
-	return publish(a, WIRE_TOPIC_ALIVE, &m, NONE);
+	return agent_publish(a, WIRE_TOPIC_ALIVE, &m, NONE);
 }
 
 /* ---- metrics */
@@ -231,7 +232,7 @@ static bool emit_metrics(struct agent *a)
 		WIRE_SET(&m.memory_metrics, memory_metrics, heap_free_bytes,
 			 (double)n->heap_free_bytes);
 	}
-	return publish(a, WIRE_TOPIC_METRICS, &m, NONE);
+	return agent_publish(a, WIRE_TOPIC_METRICS, &m, NONE);
 }
 
 /* Metrics of a task whose start message had a monitoring_profile. */
@@ -256,7 +257,7 @@ static bool emit_task_metrics(struct agent *a, struct task *t)
 	WIRE_SET(s, task_sample, uptime_seconds, (double)((a->now_ms - t->started_ms) / 1000));
 	WIRE_SET(s, task_sample, thread_count, 1);
 	WIRE_SET(s, task_sample, file_descriptor_count, 0);
-	return publish(a, WIRE_TOPIC_TASK_METRICS, &m, NONE);
+	return agent_publish(a, WIRE_TOPIC_TASK_METRICS, &m, NONE);
 }
 
 static void task_metrics(struct agent *a)
@@ -272,25 +273,25 @@ static void task_metrics(struct agent *a)
 		if (a->now_ms >= t->metrics_at_ms && emit_task_metrics(a, t)) {
 			t->metrics_at_ms = a->now_ms + t->metrics_ms;
 		}
-		wake_at(a, BASE_MAX(t->metrics_at_ms, a->now_ms + 1));
+		agent_wake_at(a, BASE_MAX(t->metrics_at_ms, a->now_ms + 1));
 	}
 }
 
 /* ---- when */
 
-void node_tick(struct agent *a)
+void agent_node_tick(struct agent *a)
 {
-	if (online(a) && a->now_ms >= a->alive_ms) {
+	if (agent_online(a) && a->now_ms >= a->alive_ms) {
 		a->alive_due = true;
 	}
-	if (online(a) && a->config->metrics_ms != 0 && a->now_ms >= a->metrics_ms) {
+	if (agent_online(a) && a->config->metrics_ms != 0 && a->now_ms >= a->metrics_ms) {
 		a->metrics_due = true;
 	}
 }
 
-void node_emit(struct agent *a)
+void agent_node_emit(struct agent *a)
 {
-	if (!online(a) || a->quitting) {
+	if (!agent_online(a) || a->quitting) {
 		return;
 	}
 	if (a->create_due && emit_create(a)) {
@@ -298,17 +299,17 @@ void node_emit(struct agent *a)
 	}
 	if (!a->create_due && a->alive_due && emit_alive(a)) {
 		a->alive_due = false;
-		a->alive_ms = a->now_ms + jittered(a, heartbeat_ms(a));
+		a->alive_ms = a->now_ms + agent_jittered(a, heartbeat_ms(a));
 	}
 	if (!a->create_due && a->metrics_due && emit_metrics(a)) {
 		a->metrics_due = false;
-		a->metrics_ms = a->now_ms + jittered(a, a->config->metrics_ms);
+		a->metrics_ms = a->now_ms + agent_jittered(a, a->config->metrics_ms);
 	}
 	if (!a->alive_due) {
-		wake_at(a, a->alive_ms);
+		agent_wake_at(a, a->alive_ms);
 	}
 	if (!a->metrics_due && a->config->metrics_ms != 0) {
-		wake_at(a, a->metrics_ms);
+		agent_wake_at(a, a->metrics_ms);
 	}
 	task_metrics(a);
 }

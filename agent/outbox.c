@@ -79,18 +79,18 @@ static uint32_t record_bytes(uint32_t bytes)
 	return (uint32_t)base_align_up(RECORD_BYTES + bytes, 8);
 }
 
-bool outbox_could(const struct agent *a, uint32_t bytes)
+bool agent_outbox_could(const struct agent *a, uint32_t bytes)
 {
 	return bytes < a->outbox.bytes && record_bytes(bytes) <= a->outbox.bytes;
 }
 
-bool outbox_put(struct agent *a, struct task *t, enum outbox_kind kind, uint8_t level,
-		struct wire_text name, struct wire_text data)
+bool agent_outbox_put(struct agent *a, struct task *t, enum outbox_kind kind, uint8_t level,
+		      struct wire_text name, struct wire_text data)
 {
 	uint32_t bytes = record_bytes(name.bytes + data.bytes);
 	struct record *r = room(a, bytes);
 
-	while (r == NULL && !online(a) && a->outbox.used > 0) {
+	while (r == NULL && !agent_online(a) && a->outbox.used > 0) {
 		a->stats.logs_lost += !is_filler(oldest(a));
 		pop(a);
 		r = room(a, bytes);
@@ -100,7 +100,7 @@ bool outbox_put(struct agent *a, struct task *t, enum outbox_kind kind, uint8_t 
 		.bytes = bytes,
 		.seq = t->seq++,
 		.data_bytes = data.bytes,
-		.slot = task_slot(a, t),
+		.slot = agent_task_slot(a, t),
 		.kind = (uint8_t)kind,
 		.level = level,
 		.name_bytes = (uint8_t)name.bytes,
@@ -122,7 +122,7 @@ static bool send_output(struct agent *a, const struct task *t, const struct reco
 	WIRE_SET(&m, output, epoch, (int64_t)t->epoch);
 	WIRE_SET(&m, output, seq, r->seq);
 	WIRE_SET(&m, output, data, data);
-	return publish(a, WIRE_TOPIC_OUTPUT, &m, NONE);
+	return agent_publish(a, WIRE_TOPIC_OUTPUT, &m, NONE);
 }
 
 static bool send_log(struct agent *a, const struct task *t, const struct record *r,
@@ -136,7 +136,7 @@ static bool send_log(struct agent *a, const struct task *t, const struct record 
 	WIRE_SET(&m, logs, seq, r->seq);
 	WIRE_SET(&m, logs, level, r->level);
 	WIRE_SET(&m, logs, text, data);
-	return publish(a, WIRE_TOPIC_LOGS, &m, NONE);
+	return agent_publish(a, WIRE_TOPIC_LOGS, &m, NONE);
 }
 
 static bool send_app(struct agent *a, const struct task *t, const struct record *r,
@@ -146,7 +146,7 @@ static bool send_app(struct agent *a, const struct task *t, const struct record 
 
 	fmt_str(topic, sizeof(topic), "app/%s/%s/%.*s", a->config->proplet_id, t->id,
 		(int)r->name_bytes, (const char *)(r + 1));
-	return publish_raw(a, topic, data.at, data.bytes);
+	return agent_publish_raw(a, topic, data.at, data.bytes);
 }
 
 static bool send(struct agent *a, const struct record *r)
@@ -164,7 +164,7 @@ static bool send(struct agent *a, const struct record *r)
 	}
 }
 
-void outbox_emit(struct agent *a)
+void agent_outbox_emit(struct agent *a)
 {
 	bool sent = false;
 
@@ -182,7 +182,7 @@ void outbox_emit(struct agent *a)
 	}
 }
 
-void outbox_disown(struct agent *a, uint16_t slot)
+void agent_outbox_disown(struct agent *a, uint16_t slot)
 {
 	struct outbox *o = &a->outbox;
 	uint32_t at = o->head;

@@ -17,7 +17,7 @@ enum {
 	FAILED_MS = 1000, /* after a publication that failed */
 };
 
-const char *reason_prefix(enum wire_reason reason)
+const char *agent_reason_prefix(enum wire_reason reason)
 {
 	static const char *const prefix[WIRE_REASON_COUNT] = {
 		[WIRE_REASON_DONE] = "",
@@ -57,16 +57,17 @@ static void put_frame(struct report *out, const struct rotor_frame *f)
 	out->frame_count++;
 }
 
-void report_write(struct agent *a, const struct task *t, enum wire_reason reason, const char *text,
-		  bool backtrace, struct report *out)
+void agent_report_write(struct agent *a, const struct task *t, enum wire_reason reason,
+			const char *text, bool backtrace, struct report *out)
 {
 	struct rotor_frame frame;
 
 	out->frame_count = 0;
 	if (text != NULL) {
-		fmt_str(out->at, 256, "%s%s", reason_prefix(reason), text);
+		fmt_str(out->at, 256, "%s%s", agent_reason_prefix(reason), text);
 	} else {
-		fmt_str(out->at, 256, "%s", t->report != NULL ? t->report : reason_prefix(reason));
+		fmt_str(out->at, 256, "%s",
+			t->report != NULL ? t->report : agent_reason_prefix(reason));
 	}
 	out->bytes = (uint32_t)strlen(out->at) + 1;
 	for (uint32_t i = 0; backtrace && t->instance != NULL && i < FRAMES_MAX &&
@@ -76,12 +77,12 @@ void report_write(struct agent *a, const struct task *t, enum wire_reason reason
 	}
 }
 
-void report_keep(struct agent *a, struct task *t, const struct report *report)
+void agent_report_keep(struct agent *a, struct task *t, const struct report *report)
 {
 	uint32_t text = (uint32_t)strlen(report->at) + 1;
 
 	pool_free(&a->pool, t->report);
-	make_room(a, report->bytes);
+	agent_make_room(a, report->bytes);
 	t->report = pool_alloc(&a->pool, report->bytes);
 	t->report_bytes = report->bytes;
 	t->frame_count = report->frame_count;
@@ -127,7 +128,7 @@ static const char *error_of(const struct task *t)
 	if (t->reason == WIRE_REASON_DONE) {
 		return NULL;
 	}
-	return t->report != NULL ? t->report : reason_prefix((enum wire_reason)t->reason);
+	return t->report != NULL ? t->report : agent_reason_prefix((enum wire_reason)t->reason);
 }
 
 static void fill(struct agent *a, const struct task *t, struct wire_results *m,
@@ -187,13 +188,13 @@ static void too_long(struct agent *a, struct task *t)
 
 	fmt_str(report.at, sizeof(report.at),
 		"%sthe result of %u bytes does not fit a message of this worker",
-		reason_prefix(WIRE_REASON_OUTPUT), (unsigned)t->result_bytes);
+		agent_reason_prefix(WIRE_REASON_OUTPUT), (unsigned)t->result_bytes);
 	report.bytes = (uint32_t)strlen(report.at) + 1;
 	pool_free(&a->pool, t->result);
 	t->result = NULL;
 	t->result_bytes = 0;
 	t->reason = WIRE_REASON_OUTPUT;
-	report_keep(a, t, &report);
+	agent_report_keep(a, t, &report);
 }
 
 static bool send(struct agent *a, struct task *t)
@@ -203,28 +204,28 @@ static bool send(struct agent *a, struct task *t)
 	struct wire_invoke_results r = {0};
 
 	fill(a, t, &m, frames);
-	if (!publish_fits(a, &wire_table_results, &m) && t->result != NULL) {
+	if (!agent_publish_fits(a, &wire_table_results, &m) && t->result != NULL) {
 		too_long(a, t);
 		memset(&m, 0, sizeof(m));
 		fill(a, t, &m, frames);
 	}
 	if (t->invocation_id == NULL) {
-		return publish(a, WIRE_TOPIC_RESULTS, &m, task_slot(a, t));
+		return agent_publish(a, WIRE_TOPIC_RESULTS, &m, agent_task_slot(a, t));
 	}
 	fill_invocation(t, &m, &r);
-	return publish(a, WIRE_TOPIC_INVOKE_RESULTS, &r, task_slot(a, t));
+	return agent_publish(a, WIRE_TOPIC_INVOKE_RESULTS, &r, agent_task_slot(a, t));
 }
 
 static void emit_one(struct agent *a, struct task *t)
 {
-	if (t->record_due && journal_result(a, t)) {
+	if (t->record_due && agent_journal_result(a, t)) {
 		t->record_due = false;
 	}
-	if (t->record_due || !online(a) || t->sent || t->outbox_count > 0) {
+	if (t->record_due || !agent_online(a) || t->sent || t->outbox_count > 0) {
 		return; /* records of the outbox go first; what moves them wakes us */
 	}
 	if (a->now_ms < t->report_ms) {
-		wake_at(a, t->report_ms);
+		agent_wake_at(a, t->report_ms);
 		return;
 	}
 	if (!send(a, t)) {
@@ -232,11 +233,11 @@ static void emit_one(struct agent *a, struct task *t)
 	}
 	t->sent = true;
 	if (a->config->qos == 0) {
-		report_delivered(a, task_slot(a, t), true);
+		agent_report_delivered(a, agent_task_slot(a, t), true);
 	}
 }
 
-void report_emit(struct agent *a)
+void agent_report_emit(struct agent *a)
 {
 	for (uint32_t i = 0; i < a->limits.tasks_max; i++) {
 		if (a->tasks[i].state == AGENT_TASK_ENDED) {
@@ -245,7 +246,7 @@ void report_emit(struct agent *a)
 	}
 }
 
-void report_delivered(struct agent *a, uint16_t slot, bool ok)
+void agent_report_delivered(struct agent *a, uint16_t slot, bool ok)
 {
 	struct task *t = &a->tasks[slot];
 	uint64_t retry_ms = RETRY_MS_MIN << BASE_MIN(t->tries, (uint16_t)4);
@@ -254,17 +255,18 @@ void report_delivered(struct agent *a, uint16_t slot, bool ok)
 		return;
 	}
 	if (ok && t->epoch == 0) {
-		task_forget(a, t);
+		agent_task_forget(a, t);
 		return;
 	}
 	t->sent = false;
 	t->tries++;
-	t->report_ms = a->now_ms +
-		       (ok ? jittered(a, BASE_MIN(retry_ms, (uint64_t)RETRY_MS_MAX)) : FAILED_MS);
-	wake_at(a, t->report_ms);
+	t->report_ms =
+		a->now_ms +
+		(ok ? agent_jittered(a, BASE_MIN(retry_ms, (uint64_t)RETRY_MS_MAX)) : FAILED_MS);
+	agent_wake_at(a, t->report_ms);
 }
 
-void report_lost(struct agent *a)
+void agent_report_lost(struct agent *a)
 {
 	for (uint32_t i = 0; i < a->limits.tasks_max; i++) {
 		struct task *t = &a->tasks[i];
@@ -276,13 +278,13 @@ void report_lost(struct agent *a)
 	}
 }
 
-void report_refused(struct agent *a, const char *id, uint64_t epoch, enum wire_reason reason,
-		    const char *why)
+void agent_report_refused(struct agent *a, const char *id, uint64_t epoch, enum wire_reason reason,
+			  const char *why)
 {
 	struct wire_results m = {0};
 	char text[200];
 
-	fmt_str(text, sizeof(text), "%s%s", reason_prefix(reason), why);
+	fmt_str(text, sizeof(text), "%s%s", agent_reason_prefix(reason), why);
 	WIRE_SET_STR(&m, results, task_id, id);
 	WIRE_SET_STR(&m, results, proplet_id, a->config->proplet_id);
 	WIRE_SET(&m, results, results, (struct wire_any){.at = ""});
@@ -292,5 +294,5 @@ void report_refused(struct agent *a, const char *id, uint64_t epoch, enum wire_r
 		WIRE_SET(&m, results, epoch, (int64_t)epoch);
 	}
 	a->stats.refused++;
-	publish(a, WIRE_TOPIC_RESULTS, &m, NONE);
+	agent_publish(a, WIRE_TOPIC_RESULTS, &m, NONE);
 }

@@ -16,8 +16,8 @@ enum agent_run_status agent_slice_run(const struct agent_slice *slice)
 static void after_fuel(struct agent *a, struct task *t)
 {
 	if (t->fuel_limit != 0 && a->engine->fuel_used(t->instance) >= t->fuel_limit) {
-		task_end(a, t, WIRE_REASON_FUEL, "%llu units of fuel",
-			 (unsigned long long)t->fuel_limit);
+		agent_task_end(a, t, WIRE_REASON_FUEL, "%llu units of fuel",
+			       (unsigned long long)t->fuel_limit);
 	}
 }
 
@@ -26,37 +26,37 @@ static void after_slice(struct agent *a, struct task *t, enum agent_run_status s
 {
 	bool ended = status == AGENT_RUN_DONE || status == AGENT_RUN_TRAP;
 
-	task_set(a, t, status == AGENT_RUN_LATER ? AGENT_TASK_WAITING : AGENT_TASK_READY);
+	agent_task_set(a, t, status == AGENT_RUN_LATER ? AGENT_TASK_WAITING : AGENT_TASK_READY);
 	if (t->orphan) {
-		task_forget(a, t);
+		agent_task_forget(a, t);
 		return;
 	}
 	if (t->end_wanted != 0 && !ended) {
-		task_end_kept(a, t);
+		agent_task_end_kept(a, t);
 		return;
 	}
 	t->end_wanted = 0; /* it ended by itself first */
-	print_take(a, t, false);
+	agent_print_take(a, t, false);
 	if (t->state == AGENT_TASK_ENDED) {
 		return; /* it printed more than it may */
 	}
 	switch (status) {
 	case AGENT_RUN_DONE:
-		task_returned(a, t);
+		agent_task_returned(a, t);
 		break;
 	case AGENT_RUN_TRAP:
-		task_trapped(a, t);
+		agent_task_trapped(a, t);
 		break;
 	case AGENT_RUN_FUEL:
 		after_fuel(a, t);
 		break;
 	case AGENT_RUN_LATER:
-		effect_begin(a, t);
+		agent_effect_begin(a, t);
 		break;
 	}
 }
 
-void slice_event(struct agent *a, const struct agent_event *e)
+void agent_slice_event(struct agent *a, const struct agent_event *e)
 {
 	struct task *t;
 
@@ -75,11 +75,11 @@ static void lease_tick(struct agent *a, struct task *t)
 		return;
 	}
 	if (t->policy == WIRE_POLICY_STOP) {
-		task_end(a, t, WIRE_REASON_STOPPED,
-			 "its lease ended without contact to the manager");
+		agent_task_end(a, t, WIRE_REASON_STOPPED,
+			       "its lease ended without contact to the manager");
 	} else if (t->state == AGENT_TASK_READY || t->state == AGENT_TASK_WAITING) {
 		t->unparked = t->state;
-		task_set(a, t, AGENT_TASK_PARKED);
+		agent_task_set(a, t, AGENT_TASK_PARKED);
 	} else if (t->state == AGENT_TASK_RUNNING) {
 		a->engine->interrupt(t->instance);
 	}
@@ -91,24 +91,24 @@ static bool runs(const struct task *t)
 	       t->state == AGENT_TASK_WAITING || t->state == AGENT_TASK_PARKED;
 }
 
-void slice_tick(struct agent *a)
+void agent_slice_tick(struct agent *a)
 {
 	for (uint32_t i = 0; i < a->limits.tasks_max; i++) {
 		struct task *t = &a->tasks[i];
 
 		lease_tick(a, t);
 		if (t->state == AGENT_TASK_WAITING) {
-			effect_tick(a, t);
+			agent_effect_tick(a, t);
 		}
 		if (runs(t) && t->time_ms != 0 && a->now_ms - t->started_ms >= t->time_ms) {
-			task_end(a, t, WIRE_REASON_TIME, "%u ms", (unsigned)t->time_ms);
+			agent_task_end(a, t, WIRE_REASON_TIME, "%u ms", (unsigned)t->time_ms);
 		}
 		if (runs(t) && t->time_ms != 0) {
-			wake_at(a, BASE_MAX(t->started_ms + t->time_ms, a->now_ms + 1));
+			agent_wake_at(a, BASE_MAX(t->started_ms + t->time_ms, a->now_ms + 1));
 		}
 		if (runs(t) && t->state != AGENT_TASK_PARKED && t->policy != WIRE_POLICY_KEEP &&
 		    t->lease_end_ms != AGENT_NEVER) {
-			wake_at(a, BASE_MAX(t->lease_end_ms, a->now_ms + 1));
+			agent_wake_at(a, BASE_MAX(t->lease_end_ms, a->now_ms + 1));
 		}
 	}
 }
@@ -134,7 +134,7 @@ static struct task *next(struct agent *a)
 
 static bool hand_out(struct agent *a, struct task *t)
 {
-	struct agent_action *action = act(a, AGENT_ACTION_RUN_SLICE);
+	struct agent_action *action = agent_act(a, AGENT_ACTION_RUN_SLICE);
 	uint64_t used, fuel = a->limits.slice_fuel;
 
 	CHECK(action != NULL, false);
@@ -152,14 +152,14 @@ static bool hand_out(struct agent *a, struct task *t)
 		.instance = t->instance,
 		.run = t->run,
 		.fuel = fuel,
-		.slot = task_slot(a, t),
+		.slot = agent_task_slot(a, t),
 	};
-	task_set(a, t, AGENT_TASK_RUNNING);
+	agent_task_set(a, t, AGENT_TASK_RUNNING);
 	a->slices_out++;
 	return true;
 }
 
-void slice_emit(struct agent *a)
+void agent_slice_emit(struct agent *a)
 {
 	struct task *t;
 

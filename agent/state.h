@@ -196,83 +196,83 @@ struct agent {
 /* ---- actions (emit.c) */
 
 /* A new action, or NULL when the list is full (again is set). */
-struct agent_action *act(struct agent *a, enum agent_action_kind kind);
+struct agent_action *agent_act(struct agent *a, enum agent_action_kind kind);
 /* Room in the step's text; NULL when there is not that much (again is set). */
-char *text_room(struct agent *a, uint32_t bytes);
-void act_log(struct agent *a, enum agent_log level, const char *format, ...)
+char *agent_text_room(struct agent *a, uint32_t bytes);
+void agent_act_log(struct agent *a, enum agent_log level, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 /* Publishes a message; false when there was no room now, in the list, the text or inflight. slot:
  * whose result it is, NONE otherwise. */
-bool publish(struct agent *a, enum wire_topic topic, const void *message, uint16_t slot);
+bool agent_publish(struct agent *a, enum wire_topic topic, const void *message, uint16_t slot);
 /* The same to a topic behind the prefix, with a payload as it is. */
-bool publish_raw(struct agent *a, const char *topic, const char *payload, uint32_t bytes);
+bool agent_publish_raw(struct agent *a, const char *topic, const char *payload, uint32_t bytes);
 /* Whether the message fits a message of this port at all. */
-bool publish_fits(const struct agent *a, const struct wire_table *table, const void *message);
+bool agent_publish_fits(const struct agent *a, const struct wire_table *table, const void *message);
 /* Says everything that is due, and when to call again. */
-void emit(struct agent *a);
-void wake_at(struct agent *a, uint64_t ms);
+void agent_emit(struct agent *a);
+void agent_wake_at(struct agent *a, uint64_t ms);
 
 /* ---- link.c */
-void link_tick(struct agent *a);
-void link_event(struct agent *a, const struct agent_event *e);
-void link_emit(struct agent *a);
-bool online(const struct agent *a);
+void agent_link_tick(struct agent *a);
+void agent_link_event(struct agent *a, const struct agent_event *e);
+void agent_link_emit(struct agent *a);
+bool agent_online(const struct agent *a);
 /* ms, more or less by a tenth. */
-uint64_t jittered(struct agent *a, uint64_t ms);
+uint64_t agent_jittered(struct agent *a, uint64_t ms);
 
 /* ---- inbox.c */
-void inbox_event(struct agent *a, const struct agent_event *e);
+void agent_inbox_event(struct agent *a, const struct agent_event *e);
 /* Gives up the message that was coming in. */
-void inbox_abort(struct agent *a);
+void agent_inbox_abort(struct agent *a);
 /* Whether a command with that proplet_id is for this worker. */
-bool for_us(const struct agent *a, bool has_id, struct wire_text proplet_id, bool broadcast);
+bool agent_for_us(const struct agent *a, bool has_id, struct wire_text proplet_id, bool broadcast);
 /* The commands (command.c), whole messages in the inbox. */
-void command_start(struct agent *a);
-void command_stop(struct agent *a);
-void command_invoke(struct agent *a);
-void command_ack(struct agent *a);
-void command_lease(struct agent *a);
+void agent_command_start(struct agent *a);
+void agent_command_stop(struct agent *a);
+void agent_command_invoke(struct agent *a);
+void agent_command_ack(struct agent *a);
+void agent_command_lease(struct agent *a);
 /* Ends the task of that id at the operator's wish. */
-void stop_by_id(struct agent *a, struct wire_text id, const char *why);
+void agent_stop_by_id(struct agent *a, struct wire_text id, const char *why);
 
 /* ---- task.c */
-uint16_t task_slot(const struct agent *a, const struct task *t);
-struct task *task_find(struct agent *a, struct wire_text id, struct wire_text invocation_id);
-struct task *task_free_slot(struct agent *a);
-void task_set(struct agent *a, struct task *t, enum agent_task_state state);
+uint16_t agent_task_slot(const struct agent *a, const struct task *t);
+struct task *agent_task_find(struct agent *a, struct wire_text id, struct wire_text invocation_id);
+struct task *agent_task_free_slot(struct agent *a);
+void agent_task_set(struct agent *a, struct task *t, enum agent_task_state state);
 /* The task's function returned: its results are values, unless something else is its result. */
-void task_done(struct agent *a, struct task *t, const char *values, uint32_t bytes);
+void agent_task_done(struct agent *a, struct task *t, const char *values, uint32_t bytes);
 /* Ends a task whose slice is back and that was to end: task_end was called for it already. */
-void task_end_kept(struct agent *a, struct task *t);
+void agent_task_end_kept(struct agent *a, struct task *t);
 /* Ends the task now, or when its slice is back. */
-void task_end(struct agent *a, struct task *t, enum wire_reason reason, const char *format, ...)
-	__attribute__((format(printf, 4, 5)));
+void agent_task_end(struct agent *a, struct task *t, enum wire_reason reason, const char *format,
+		    ...) __attribute__((format(printf, 4, 5)));
 /* Its slot, its memory, its journal records. */
-void task_forget(struct agent *a, struct task *t);
+void agent_task_forget(struct agent *a, struct task *t);
 /* Frees instance and module reference, keeps what the report needs. */
-void task_release(struct agent *a, struct task *t);
-void task_check_all(const struct agent *a);
+void agent_task_release(struct agent *a, struct task *t);
+void agent_task_check_all(const struct agent *a);
 
 /* ---- launch.c: from a loaded module to a running instance */
-void launch(struct agent *a, struct task *t);
+void agent_launch(struct agent *a, struct task *t);
 /* Ends a function that returned. */
-void task_returned(struct agent *a, struct task *t);
-void task_trapped(struct agent *a, struct task *t);
+void agent_task_returned(struct agent *a, struct task *t);
+void agent_task_trapped(struct agent *a, struct task *t);
 
 /* ---- slice.c */
-void slice_event(struct agent *a, const struct agent_event *e);
-void slice_emit(struct agent *a);
-void slice_tick(struct agent *a);
+void agent_slice_event(struct agent *a, const struct agent_event *e);
+void agent_slice_emit(struct agent *a);
+void agent_slice_tick(struct agent *a);
 
 /* ---- effect.c */
-void effect_begin(struct agent *a, struct task *t);
-void effect_event(struct agent *a, const struct agent_event *e);
-void effect_tick(struct agent *a, struct task *t);
-void effect_emit(struct agent *a);
+void agent_effect_begin(struct agent *a, struct task *t);
+void agent_effect_event(struct agent *a, const struct agent_event *e);
+void agent_effect_tick(struct agent *a, struct task *t);
+void agent_effect_emit(struct agent *a);
 /* Takes what the task printed. last: also a line without its end. */
-void print_take(struct agent *a, struct task *t, bool last);
+void agent_print_take(struct agent *a, struct task *t, bool last);
 /* Counts bytes of output; false when the limit is reached (the task has ended then). */
-bool output_count(struct agent *a, struct task *t, uint32_t bytes);
+bool agent_output_count(struct agent *a, struct task *t, uint32_t bytes);
 
 /* ---- outbox.c */
 enum outbox_kind {
@@ -282,43 +282,44 @@ enum outbox_kind {
 };
 /* Keeps a record to be sent; false when it does not fit now (online: try again; offline: the oldest
  * give way). name: of OUTBOX_APP. */
-bool outbox_put(struct agent *a, struct task *t, enum outbox_kind kind, uint8_t level,
-		struct wire_text name, struct wire_text data);
+bool agent_outbox_put(struct agent *a, struct task *t, enum outbox_kind kind, uint8_t level,
+		      struct wire_text name, struct wire_text data);
 /* Whether such a record fits an empty outbox. */
-bool outbox_could(const struct agent *a, uint32_t bytes);
-void outbox_emit(struct agent *a);
+bool agent_outbox_could(const struct agent *a, uint32_t bytes);
+void agent_outbox_emit(struct agent *a);
 /* Takes the records of a slot out of the outbox's reckoning: the task is forgotten. */
-void outbox_disown(struct agent *a, uint16_t slot);
+void agent_outbox_disown(struct agent *a, uint16_t slot);
 
 /* ---- module.c, fetch.c */
-struct module *module_by_digest(struct agent *a, const uint8_t *digest);
-struct module *module_slot(struct agent *a);
-uint16_t module_idx(const struct agent *a, const struct module *m);
+struct module *agent_module_by_digest(struct agent *a, const uint8_t *digest);
+struct module *agent_module_slot(struct agent *a);
+uint16_t agent_module_idx(const struct agent *a, const struct module *m);
 /* Gives up unused modules, the longest unused first, until a block of bytes can be had. */
-bool make_room(struct agent *a, size_t bytes);
-void module_unref(struct agent *a, uint16_t idx);
-void module_drop(struct agent *a, struct module *m);
+bool agent_make_room(struct agent *a, size_t bytes);
+void agent_module_unref(struct agent *a, uint16_t idx);
+void agent_module_drop(struct agent *a, struct module *m);
 /* A module that is had by its digest or from an image; NULL with diag when there is no room. */
-struct module *module_want(struct agent *a, const uint8_t *digest, const char *image, uint32_t size,
-			   char *diag, size_t diag_bytes);
+struct module *agent_module_want(struct agent *a, const uint8_t *digest, const char *image,
+				 uint32_t size, char *diag, size_t diag_bytes);
 /* An inline module's: begin takes a slot. */
-struct module *module_inline(struct agent *a, uint32_t size, char *diag, size_t diag_bytes);
+struct module *agent_module_inline(struct agent *a, uint32_t size, char *diag, size_t diag_bytes);
 /* Takes bytes of a module in order; false when it cannot be loaded (the module is dropped and its
  * tasks have ended; inline: the inbox has the problem). */
-bool module_begin_load(struct agent *a, struct module *m, uint32_t size, char *diag, size_t bytes);
-bool module_feed(struct agent *a, struct module *m, const void *data, uint32_t bytes, char *diag,
-		 size_t diag_bytes);
-bool module_end(struct agent *a, struct module *m, char *diag, size_t diag_bytes);
+bool agent_module_begin_load(struct agent *a, struct module *m, uint32_t size, char *diag,
+			     size_t bytes);
+bool agent_module_feed(struct agent *a, struct module *m, const void *data, uint32_t bytes,
+		       char *diag, size_t diag_bytes);
+bool agent_module_end(struct agent *a, struct module *m, char *diag, size_t diag_bytes);
 /* The module is loaded: its tasks begin. */
-void module_ready(struct agent *a, struct module *m);
+void agent_module_ready(struct agent *a, struct module *m);
 /* Ends the tasks that wait for it. */
-void module_failed(struct agent *a, struct module *m, const char *why);
-void module_check_all(const struct agent *a);
-void fetch_event(struct agent *a, const struct agent_event *e);
-void fetch_tick(struct agent *a);
-void fetch_emit(struct agent *a);
-void fetch_chunk_data(struct agent *a);
-void fetch_chunk_end(struct agent *a, bool whole);
+void agent_module_failed(struct agent *a, struct module *m, const char *why);
+void agent_module_check_all(const struct agent *a);
+void agent_fetch_event(struct agent *a, const struct agent_event *e);
+void agent_fetch_tick(struct agent *a);
+void agent_fetch_emit(struct agent *a);
+void agent_fetch_chunk_data(struct agent *a);
+void agent_fetch_chunk_end(struct agent *a, bool whole);
 
 /* ---- report.c */
 /* What is to be kept of a task's end while its instance is given back. */
@@ -327,31 +328,31 @@ struct report {
 	char at[640]; /* the error text and 0; then frames: function, offset (4 bytes each), name, 0 */
 };
 /* Writes down how the task ended; text NULL: what report_keep kept before. */
-void report_write(struct agent *a, const struct task *t, enum wire_reason reason, const char *text,
-		  bool backtrace, struct report *out);
+void agent_report_write(struct agent *a, const struct task *t, enum wire_reason reason,
+			const char *text, bool backtrace, struct report *out);
 /* Keeps it with the task, as much as the pool has room for. */
-void report_keep(struct agent *a, struct task *t, const struct report *report);
-void report_emit(struct agent *a);
-void report_delivered(struct agent *a, uint16_t slot, bool ok);
+void agent_report_keep(struct agent *a, struct task *t, const struct report *report);
+void agent_report_emit(struct agent *a);
+void agent_report_delivered(struct agent *a, uint16_t slot, bool ok);
 /* Says at once that a start was refused; for when there is no slot to keep it. */
-void report_refused(struct agent *a, const char *id, uint64_t epoch, enum wire_reason reason,
-		    const char *why);
-void report_lost(struct agent *a);
-const char *reason_prefix(enum wire_reason reason);
+void agent_report_refused(struct agent *a, const char *id, uint64_t epoch, enum wire_reason reason,
+			  const char *why);
+void agent_report_lost(struct agent *a);
+const char *agent_reason_prefix(enum wire_reason reason);
 
 /* ---- node.c: create, alive, gone, metrics */
-void node_emit(struct agent *a);
-void node_tick(struct agent *a);
+void agent_node_emit(struct agent *a);
+void agent_node_tick(struct agent *a);
 
 /* ---- journal.c */
 /* Keeps an accepted task; false when it could not be written down in this step. */
-bool journal_accept(struct agent *a, struct task *t, const struct wire_start *m);
+bool agent_journal_accept(struct agent *a, struct task *t, const struct wire_start *m);
 /* Keeps its result; false when there was no room in this step. */
-bool journal_result(struct agent *a, struct task *t);
-void journal_forget(struct agent *a, struct task *t);
-void journal_emit(struct agent *a);
+bool agent_journal_result(struct agent *a, struct task *t);
+void agent_journal_forget(struct agent *a, struct task *t);
+void agent_journal_emit(struct agent *a);
 /* Begins a task as a start message says; the slot is free. False: the pool has no room (command.c) */
-bool start_new(struct agent *a, struct task *t, const struct wire_start *m);
-void journal_event(struct agent *a, const struct agent_event *e);
+bool agent_start_new(struct agent *a, struct task *t, const struct wire_start *m);
+void agent_journal_event(struct agent *a, const struct agent_event *e);
 
 #endif

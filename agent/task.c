@@ -17,12 +17,12 @@ static const uint16_t legal[AGENT_TASK_STATE_COUNT] = {
 	[AGENT_TASK_ENDED] = TO(FREE),
 };
 
-uint16_t task_slot(const struct agent *a, const struct task *t)
+uint16_t agent_task_slot(const struct agent *a, const struct task *t)
 {
 	return (uint16_t)(t - a->tasks);
 }
 
-struct task *task_find(struct agent *a, struct wire_text id, struct wire_text invocation_id)
+struct task *agent_task_find(struct agent *a, struct wire_text id, struct wire_text invocation_id)
 {
 	for (uint32_t i = 0; i < a->limits.tasks_max; i++) {
 		struct task *t = &a->tasks[i];
@@ -35,7 +35,7 @@ struct task *task_find(struct agent *a, struct wire_text id, struct wire_text in
 	return NULL;
 }
 
-struct task *task_free_slot(struct agent *a)
+struct task *agent_task_free_slot(struct agent *a)
 {
 	for (uint32_t i = 0; i < a->limits.tasks_max; i++) {
 		if (a->tasks[i].state == AGENT_TASK_FREE && !a->tasks[i].clear_due) {
@@ -47,7 +47,7 @@ struct task *task_free_slot(struct agent *a)
 	return NULL;
 }
 
-void task_set(struct agent *a, struct task *t, enum agent_task_state state)
+void agent_task_set(struct agent *a, struct task *t, enum agent_task_state state)
 {
 	ASSERT(legal[t->state] >> state & 1);
 	t->state = (uint8_t)state;
@@ -61,7 +61,7 @@ static void free_block(struct agent *a, void *at)
 	*block = NULL;
 }
 
-void task_release(struct agent *a, struct task *t)
+void agent_task_release(struct agent *a, struct task *t)
 {
 	if (t->instance != NULL) {
 		a->engine->release(t->instance);
@@ -70,7 +70,7 @@ void task_release(struct agent *a, struct task *t)
 	free_block(a, &t->instance_block);
 	free_block(a, &t->extra);
 	if (t->module != NONE) {
-		module_unref(a, t->module);
+		agent_module_unref(a, t->module);
 		t->module = NONE;
 	}
 }
@@ -86,7 +86,7 @@ static void take_figures(struct agent *a, struct task *t)
 	t->stack_peak = a->engine->stack_peak(t->instance);
 	t->memory_peak =
 		(uint32_t)BASE_MIN(a->engine->memory_bytes(t->instance), (uint64_t)UINT32_MAX);
-	print_take(a, t, true);
+	agent_print_take(a, t, true);
 }
 
 enum {
@@ -99,11 +99,11 @@ static void set_ended(struct agent *a, struct task *t, enum wire_reason reason)
 
 	t->reason = (uint8_t)reason;
 	t->end_wanted = 0;
-	task_set(a, t, AGENT_TASK_ENDED);
+	agent_task_set(a, t, AGENT_TASK_ENDED);
 	t->report_ms = early ? BASE_MAX(a->now_ms, t->received_ms + LATER_MS) : a->now_ms;
 	t->record_due = t->journaled;
-	act_log(a, AGENT_LOG_INFO, "task %s ended: %s", t->id,
-		t->report != NULL ? t->report : wire_words_REASON[reason]);
+	agent_act_log(a, AGENT_LOG_INFO, "task %s ended: %s", t->id,
+		      t->report != NULL ? t->report : wire_words_REASON[reason]);
 }
 
 /* text NULL: it was kept already. */
@@ -115,20 +115,20 @@ static void end_now(struct agent *a, struct task *t, enum wire_reason reason, co
 	struct report report;
 
 	take_figures(a, t);
-	report_write(a, t, reason, text, backtrace, &report);
-	task_release(a, t); /* first, so that there is room for the report */
-	report_keep(a, t, &report);
+	agent_report_write(a, t, reason, text, backtrace, &report);
+	agent_task_release(a, t); /* first, so that there is room for the report */
+	agent_report_keep(a, t, &report);
 	a->stats.failed += reason != WIRE_REASON_REFUSED;
 	a->stats.refused += reason == WIRE_REASON_REFUSED;
 	set_ended(a, t, reason);
 }
 
-void task_done(struct agent *a, struct task *t, const char *values, uint32_t bytes)
+void agent_task_done(struct agent *a, struct task *t, const char *values, uint32_t bytes)
 {
 	take_figures(a, t);
-	task_release(a, t);
+	agent_task_release(a, t);
 	if (t->result == NULL && bytes > 0) {
-		make_room(a, bytes);
+		agent_make_room(a, bytes);
 		t->result = pool_alloc(&a->pool, bytes);
 		t->result_bytes = t->result != NULL ? bytes : 0;
 		memcpy(t->result != NULL ? t->result : (char *)&bytes, values, t->result_bytes);
@@ -137,12 +137,13 @@ void task_done(struct agent *a, struct task *t, const char *values, uint32_t byt
 	set_ended(a, t, WIRE_REASON_DONE);
 }
 
-void task_end_kept(struct agent *a, struct task *t)
+void agent_task_end_kept(struct agent *a, struct task *t)
 {
 	end_now(a, t, (enum wire_reason)(t->end_wanted - 1), NULL);
 }
 
-void task_end(struct agent *a, struct task *t, enum wire_reason reason, const char *format, ...)
+void agent_task_end(struct agent *a, struct task *t, enum wire_reason reason, const char *format,
+		    ...)
 {
 	struct report report;
 	char text[200];
@@ -157,28 +158,28 @@ void task_end(struct agent *a, struct task *t, enum wire_reason reason, const ch
 	}
 	if (t->end_wanted == 0) {
 		t->end_wanted = (uint8_t)(reason + 1);
-		report_write(a, t, reason, text, false, &report);
-		report_keep(a, t, &report);
+		agent_report_write(a, t, reason, text, false, &report);
+		agent_report_keep(a, t, &report);
 		a->engine->interrupt(t->instance);
 	}
 }
 
-void task_forget(struct agent *a, struct task *t)
+void agent_task_forget(struct agent *a, struct task *t)
 {
-	journal_forget(a, t);
+	agent_journal_forget(a, t);
 	if (t->state == AGENT_TASK_RUNNING) {
 		t->journaled = false;
 		t->orphan = true;
 		a->engine->interrupt(t->instance);
 		return;
 	}
-	task_release(a, t);
-	outbox_disown(a, task_slot(a, t));
+	agent_task_release(a, t);
+	agent_outbox_disown(a, agent_task_slot(a, t));
 	free_block(a, &t->block);
 	free_block(a, &t->result);
 	free_block(a, &t->report);
 	t->run = NULL;
-	task_set(a, t, AGENT_TASK_FREE);
+	agent_task_set(a, t, AGENT_TASK_FREE);
 }
 
 /* ---- rules */
@@ -199,7 +200,7 @@ static void check(const struct agent *a, const struct task *t)
 	       (t->module != NONE && a->modules[t->module].state == MODULE_LOADED));
 }
 
-void task_check_all(const struct agent *a)
+void agent_task_check_all(const struct agent *a)
 {
 	uint32_t out = 0;
 

@@ -27,12 +27,12 @@ enum json_state {
 
 static const char *const literals[] = {"true", "false", "null"};
 
-void json_begin(struct wire_json *j)
+void wire_json_begin(struct wire_json *j)
 {
 	memset(j, 0, sizeof(*j));
 }
 
-bool json_ended(const struct wire_json *j)
+bool wire_json_ended(const struct wire_json *j)
 {
 	return j->state == AT_AFTER && j->depth == 0;
 }
@@ -392,8 +392,8 @@ static bool white(uint8_t c)
 	return c == ' ' || c == '\t' || c == '\n' || c == '\r';
 }
 
-enum json_token json_next(struct wire_json *j, const uint8_t **p, const uint8_t *end,
-			  const char **text, size_t *bytes)
+enum json_token wire_json_next(struct wire_json *j, const uint8_t **p, const uint8_t *end,
+			       const char **text, size_t *bytes)
 {
 	enum json_token token = JSON_MORE;
 

@@ -22,14 +22,14 @@ enum json_token {
 	JSON_NULL,
 };
 
-void json_begin(struct wire_json *j);
+void wire_json_begin(struct wire_json *j);
 
 /* The next token; *p moves past it. Parts of strings point into the piece or into j, UTF-8 checked,
  * escapes decoded. On ERROR *text is a sentence. */
-enum json_token json_next(struct wire_json *j, const uint8_t **p, const uint8_t *end,
-			  const char **text, size_t *bytes);
+enum json_token wire_json_next(struct wire_json *j, const uint8_t **p, const uint8_t *end,
+			       const char **text, size_t *bytes);
 
 /* Whether the value that began the text is complete. */
-bool json_ended(const struct wire_json *j);
+bool wire_json_ended(const struct wire_json *j);
 
 #endif

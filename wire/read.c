@@ -852,7 +852,7 @@ void wire_read_begin(struct wire_reader *r, const struct wire_table *table, void
 	r->arena = arena;
 	r->arena_bytes = (uint32_t)BASE_MIN(arena_bytes, (size_t)UINT32_MAX);
 	r->ignore = ignore;
-	json_begin(&r->json);
+	wire_json_begin(&r->json);
 }
 
 enum wire_status wire_read(struct wire_reader *r, const void **piece, size_t *bytes)
@@ -872,7 +872,7 @@ enum wire_status wire_read(struct wire_reader *r, const void **piece, size_t *by
 		if (!r->keep && r->sink_used > 0 && (!base64_room(r) || !r->text_open)) {
 			break; /* the sink is full, or the data is whole */
 		}
-		token = json_next(&r->json, &p, end, &text, &n);
+		token = wire_json_next(&r->json, &p, end, &text, &n);
 		if (token == JSON_ERROR) {
 			status = fail(r, text);
 		} else if (token != JSON_MORE) {
