@@ -7,7 +7,8 @@
  * Rules: 1. The journal is replayed first, whole.
  *        2. The network and the loop's own answers take turns, so that neither a flood of messages
  *           nor a task that runs on and on starves the other.
- * Bounds: answers: two per action of a step.
+ * Bounds: answers: one per task (its slice or host call), one per module, and the failures of one
+ *        step's writes.
  */
 #include <string.h>
 
@@ -20,7 +21,7 @@
 
 LOG_MODULE_DECLARE(proplet);
 
-#define ANSWERS_MAX   (2 * AGENT_ACTIONS_MAX)
+#define ANSWERS_MAX   (CONFIG_PROPLET_TASKS_MAX + CONFIG_PROPLET_MODULES_MAX + AGENT_ACTIONS_MAX)
 #define NODE_FACTS_MS 10000
 
 static struct agent_event answers[ANSWERS_MAX];

@@ -313,13 +313,15 @@ static enum flashlog_err mount_sector(struct flashlog *log, uint32_t *sector)
 }
 
 enum flashlog_err flashlog_mount(struct flashlog *log, const struct flashlog_flash *flash,
-				 uint32_t extents_max)
+				 struct flashlog_extent *extents, uint32_t extents_max)
 {
 	memset(log, 0, sizeof(*log));
+	memset(extents, 0, extents_max * sizeof(*extents));
 	ASSERT(flash->sector_bytes > FLASHLOG_HEADER_BYTES &&
 	       flash->unit_bytes <= FLASHLOG_UNIT_BYTES_MAX);
 	log->flash = *flash;
-	log->extents_max = BASE_MIN(extents_max, (uint32_t)FLASHLOG_EXTENTS_MAX);
+	log->extents = extents;
+	log->extents_max = extents_max;
 	for (uint32_t sector = 0; sector < sectors_total(log);) {
 		TRY(mount_sector(log, &sector));
 	}

@@ -28,14 +28,13 @@ enum {
 	FLASHLOG_DIGEST_BYTES = 32,
 	FLASHLOG_HEADER_BYTES = 1024, /* before a module's bytes, in the extent's first sector */
 	FLASHLOG_UNIT_BYTES_MAX = 32, /* largest unit of writing */
-	FLASHLOG_EXTENTS_MAX = 64,
 };
 
 enum flashlog_err {
 	FLASHLOG_OK = 0,
 	FLASHLOG_ERR_IO,     /* the flash refused or did not keep what was written */
 	FLASHLOG_ERR_ROOM,   /* no neighbouring free sectors for it */
-	FLASHLOG_ERR_FULL,   /* all FLASHLOG_EXTENTS_MAX or the caller's extents are used */
+	FLASHLOG_ERR_FULL,   /* all of the caller's extents are used */
 	FLASHLOG_ERR_ORDER,  /* not the next byte, more than announced, or not all of it */
 	FLASHLOG_ERR_DIGEST, /* the bytes are not those of the digest */
 };
@@ -75,12 +74,13 @@ struct flashlog {
 	uint32_t order;
 	uint32_t extents_max;
 	uint32_t repaired; /* sectors that mount erased */
-	struct flashlog_extent extents[FLASHLOG_EXTENTS_MAX];
+	struct flashlog_extent *extents;
 };
 
-/* Reads the partition and finishes what a power cut left undone. extents_max caps the extents. */
+/* Reads the partition and finishes what a power cut left undone. The log keeps extents, extents_max
+ * of them: as many modules as it can hold. */
 enum flashlog_err flashlog_mount(struct flashlog *log, const struct flashlog_flash *flash,
-				 uint32_t extents_max);
+				 struct flashlog_extent *extents, uint32_t extents_max);
 
 /* The extent of that digest, or NULL. */
 struct flashlog_extent *flashlog_find(struct flashlog *log, const uint8_t *digest);

@@ -93,11 +93,13 @@ static struct flashlog_flash flash_table(struct flash *f)
 				       .erased = 0xff};
 }
 
+static struct flashlog_extent extents[8];
+
 static enum flashlog_err mount(struct flashlog *log, struct flash *f)
 {
 	struct flashlog_flash table = flash_table(f);
 
-	return flashlog_mount(log, &table, 8);
+	return flashlog_mount(log, &table, extents, BASE_COUNT(extents));
 }
 
 /* Module number n: its bytes and digest. */

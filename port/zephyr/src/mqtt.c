@@ -59,14 +59,14 @@ static struct {
 	uint8_t rx[CONFIG_PROPLET_MQTT_HEADER_BYTES], tx[CONFIG_PROPLET_MQTT_HEADER_BYTES];
 	uint8_t piece[CONFIG_PROPLET_RX_BUFFER_BYTES];
 	atomic_t state;         /* enum link_state */
-	bool told_up, told_end; /* CONNECTED and DISCONNECTED were handed on */
+	bool told_up, end_due; /* CONNECTED was handed on; DISCONNECTED is to be */
 	bool session_present, connack, refused;
 	const char *why;
 	struct incoming incoming;
 	struct agent_event answers[ANSWERS_MAX]; /* SUBSCRIBED, PUBLISHED */
 	uint32_t answer_first, answer_count;
 	uint16_t unreleased[UNRELEASED_MAX]; /* ids of QoS 2 handed on, not yet released; 0 free */
-} lnk = {.told_end = true};
+} lnk;
 
 static K_SEM_DEFINE(connect_wanted, 0, 1);
 static K_SEM_DEFINE(wake, 0, 1);
@@ -349,7 +349,8 @@ void mqtt_connect_begin(const struct agent_action *action)
 	text_copy(lnk.id, sizeof(lnk.id), action->connect.client_id);
 	text_copy(lnk.will_topic_text, sizeof(lnk.will_topic_text), action->connect.will_topic);
 	text_copy(lnk.will_text, sizeof(lnk.will_text), action->connect.will_payload);
-	lnk.told_up = lnk.told_end = false;
+	lnk.told_up = false;
+	lnk.end_due = true;
 	lnk.incoming.open = lnk.incoming.to_be_answered = false;
 	lnk.answer_count = 0;
 	atomic_set(&lnk.state, LINK_CONNECTING);
@@ -413,8 +414,8 @@ static bool next_link(struct agent_event *out)
 		}
 		return true;
 	}
-	if (state() == LINK_DOWN && !lnk.told_end) {
-		lnk.told_end = true;
+	if (state() == LINK_DOWN && lnk.end_due) {
+		lnk.end_due = false;
 		lnk.incoming.open = lnk.incoming.to_be_answered = false;
 		lnk.answer_count = 0;
 		out->kind = AGENT_EVENT_DISCONNECTED;

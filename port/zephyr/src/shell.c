@@ -19,7 +19,7 @@
 
 static struct trace_entry trace[CONFIG_PROPLET_TRACE_ENTRIES];
 static uint32_t trace_count;
-static char setting[2048];
+static char setting[IS_ENABLED(CONFIG_PROPLET_TLS) ? 2048 : 320];
 
 void trace_add(char what, uint8_t kind, uint16_t detail)
 {

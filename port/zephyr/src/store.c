@@ -26,6 +26,7 @@ LOG_MODULE_DECLARE(proplet);
 
 static const struct flash_area *area;
 static struct flashlog modules;
+static struct flashlog_extent extents[CONFIG_PROPLET_STORE_MODULES_MAX];
 static bool mounted;
 static struct flashlog_extent *bound[CONFIG_PROPLET_MODULES_MAX];
 static uint64_t checked; /* bit per extent: its digest was checked since the start */
@@ -77,7 +78,7 @@ uint32_t store_init(void)
 		LOG_ERR("store: flash of this kind cannot be used");
 		return 0;
 	}
-	err = flashlog_mount(&modules, &flash, CONFIG_PROPLET_STORE_MODULES_MAX);
+	err = flashlog_mount(&modules, &flash, extents, ARRAY_SIZE(extents));
 	mounted = err == FLASHLOG_OK;
 	LOG_INF("store: %s, room for a module of %u bytes, %u sectors repaired",
 		flashlog_err_text(err), mounted ? flashlog_room(&modules) : 0, modules.repaired);
@@ -126,7 +127,7 @@ static void unbind(uint16_t slot)
 
 static enum flashlog_err check_once(struct flashlog_extent *extent)
 {
-	uint64_t bit = 1ull << (extent - modules.extents);
+	uint64_t bit = 1ull << (extent - extents);
 	enum flashlog_err err = checked & bit ? FLASHLOG_OK : flashlog_verify(&modules, extent);
 
 	checked |= err == FLASHLOG_OK ? bit : 0;
@@ -201,7 +202,7 @@ static bool begin_do(const struct agent_action *action, struct agent_event *out)
 					       action->store.size, &extent);
 	if (err == FLASHLOG_OK) {
 		bound[slot] = extent;
-		checked &= ~(1ull << (extent - modules.extents));
+		checked &= ~(1ull << (extent - extents));
 		return answer_partial(out, extent);
 	}
 	return answer(out, err);
@@ -229,7 +230,7 @@ static bool commit_do(const struct agent_action *action, struct agent_event *out
 		bound[slot] = err == FLASHLOG_ERR_DIGEST ? NULL : extent;
 		return answer(out, err);
 	}
-	checked |= 1ull << (extent - modules.extents);
+	checked |= 1ull << (extent - extents);
 	return answer_complete(out, extent);
 }
 
