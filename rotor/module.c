@@ -192,10 +192,14 @@ static bool unchecked_leb(const uint8_t **at, const uint8_t *end, uint32_t *out)
 static bool section_name(const struct rotor_module *m, uint32_t idx, const char **name,
 			 uint32_t *bytes)
 {
-	const uint8_t *at = m->names, *end = at + m->names_bytes;
+	const uint8_t *at = m->names, *end;
 	uint32_t count, func;
 
-	if (at == NULL || !unchecked_leb(&at, end, &count)) {
+	if (at == NULL) {
+		return false;
+	}
+	end = at + m->names_bytes;
+	if (!unchecked_leb(&at, end, &count)) {
 		return false;
 	}
 	for (uint32_t i = 0; i < count; i++) {
