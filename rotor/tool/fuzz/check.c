@@ -12,7 +12,8 @@
 
 enum {
 	MODULE_BLOCK_BYTES = 1 << 20,
-	MEMORY_BYTES_MAX = 512 << 10,
+	MEMORY_BYTES_MAX = 256 << 10,
+	MOVES_MAX = 12, /* in one call */
 	INSTANCE_BYTES_MAX = 8 << 20,
 	TABLE_ELEMS_MAX = 1000,
 	STACK_BYTES = 64 << 10,
@@ -21,7 +22,7 @@ enum {
 	CALLS_MAX = 16
 };
 
-#define FUEL       300000u
+#define FUEL       30000u
 #define FUEL_LARGE 10000000000u
 
 #define AGREE(cond, what)                                                                          \
@@ -220,6 +221,8 @@ static unsigned next_random(struct machine *m)
 /* Runs to the end or until the fuel is used up: at once, or in slices between moves. */
 static enum rotor_status machine_run(struct machine *m, uint64_t fuel_end)
 {
+	unsigned moves = 0;
+
 	for (unsigned tries = 0;; tries++) {
 		uint64_t used = rotor_fuel_used(m->instance), left = fuel_end - used;
 		enum rotor_status status;
@@ -228,9 +231,10 @@ static enum rotor_status machine_run(struct machine *m, uint64_t fuel_end)
 			return ROTOR_FUEL;
 		}
 		if (m->seed != 0) {
-			left = BASE_MIN(left, 1 + next_random(m) % 700);
-			if (next_random(m) % 4 == 0) {
+			left = BASE_MIN(left, 1 + next_random(m) % (2u << next_random(m) % 13));
+			if (next_random(m) % 2 == 0 && moves < MOVES_MAX) {
 				machine_move(m);
+				moves++;
 			}
 			if (next_random(m) % 8 == 0) {
 				rotor_interrupt(m->instance);
@@ -251,7 +255,13 @@ static uint64_t hash_add(uint64_t hash, const void *bytes, size_t count)
 {
 	const uint8_t *p = bytes;
 
-	for (size_t i = 0; i < count; i++) {
+	size_t i = 0;
+
+	for (; i + 8 <= count; i += 8) {
+		hash = (hash ^ base_load_u64(p + i)) * 0x9E3779B97F4A7C15u;
+		hash ^= hash >> 29;
+	}
+	for (; i < count; i++) {
 		hash = (hash ^ p[i]) * 0x100000001B3u;
 	}
 	return hash;
