@@ -151,6 +151,7 @@ struct manager_task {
 	uint32_t deps, dependents; /* edge lists */
 	uint32_t seen_serial;      /* of the last heartbeat that listed it */
 	uint32_t broadcast;        /* slot of the broadcast table */
+	uint32_t reserves;         /* node on which others make room for it, MANAGER_NONE */
 	uint32_t heap_pos;
 	uint32_t queue_prev, queue_next;
 	uint32_t node_prev, node_next;

@@ -63,6 +63,7 @@
 	X(POOL, "pool", 0, "its memory pool is smaller than the task needs")                       \
 	X(FLASH, "flash", 0, "too little flash for the module")                                    \
 	X(MEMORY, "memory", 1, "largest free memory block is too small now")                       \
+	X(RESERVED, "reserved", 1, "makes room for a task of higher priority")                     \
 	X(SLOTS, "slots", 1, "runs as many tasks as it can")
 
 /* Answers to commands: X(NAME, "sentence"). */

@@ -120,6 +120,11 @@ static bool deps_ended(const struct manager *m, const struct manager_task *t)
 	return true;
 }
 
+static bool is_sequential(const struct manager_group *g)
+{
+	return g->kind == MANAGER_GROUP_JOB && g->mode == MANAGER_JOB_SEQUENTIAL;
+}
+
 bool group_blocked(const struct manager *m, const struct manager_task *t)
 {
 	const struct manager_group *g = group_of(m, t);
@@ -127,7 +132,7 @@ bool group_blocked(const struct manager *m, const struct manager_task *t)
 	if (g == NULL) {
 		return false;
 	}
-	if (g->kind == MANAGER_GROUP_JOB && g->mode == MANAGER_JOB_SEQUENTIAL && g->active > 0) {
+	if (is_sequential(g) && g->active > 0) {
 		return true;
 	}
 	return !deps_ended(m, t);
@@ -297,16 +302,16 @@ void group_task_ended(struct manager *m, struct manager_task *t)
 	if (g == NULL) {
 		return;
 	}
-	for (uint32_t i = t->dependents; i != MANAGER_NONE; i = m->edges[i].next) {
-		work_push(m, &m->tasks[m->edges[i].task]);
+	if (g->kind == MANAGER_GROUP_JOB && is_failure(t->state) && !g->failing &&
+	    !handles_failure(m, t)) {
+		group_halt(m, g, false);
 	}
-	if (g->kind == MANAGER_GROUP_JOB) {
-		if (is_failure(t->state) && !g->failing && !handles_failure(m, t)) {
-			group_halt(m, g, false);
+	if (!is_sequential(g)) {
+		for (uint32_t i = t->dependents; i != MANAGER_NONE; i = m->edges[i].next) {
+			work_push(m, &m->tasks[m->edges[i].task]);
 		}
-		if (g->mode == MANAGER_JOB_SEQUENTIAL && g->active == 0) {
-			push_next(m, g);
-		}
+	} else if (g->active == 0) {
+		push_next(m, g);
 	}
 	group_close_if_over(m, g);
 }

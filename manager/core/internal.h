@@ -140,6 +140,7 @@ void queue_remove(struct manager *m, struct manager_task *t);
 bool queue_place(struct manager *m, struct manager_task *t);
 void queue_place_on(struct manager *m, struct manager_node *n);
 bool queue_sweep(struct manager *m);
+void queue_unreserve(struct manager *m, struct manager_task *t);
 
 /* node.c */
 struct manager_node *node_find(struct manager *m, const char *id);

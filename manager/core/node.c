@@ -151,6 +151,7 @@ static void take_facts(struct manager *m, struct manager_node *n,
 	n->fit.suspect = had.suspect;
 	n->fit.draining = had.draining;
 	n->fit.running = had.running;
+	n->fit.reserved = had.reserved;
 	memcpy(n->fit.cached, had.cached, sizeof(had.cached));
 	n->fit.cached_next = had.cached_next;
 	n->ours = f->ours;

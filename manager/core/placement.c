@@ -138,6 +138,11 @@ static enum placement_verdict judge_now(const struct placement_need *need,
 		r->have = n->battery_percent;
 		return PLACEMENT_BATTERY;
 	}
+	if (need->priority < n->reserved) {
+		r->need = n->reserved;
+		r->have = need->priority;
+		return PLACEMENT_RESERVED;
+	}
 	if (n->tasks_max != 0 && n->running >= n->tasks_max) {
 		r->need = (uint32_t)n->running + 1;
 		r->have = n->tasks_max;

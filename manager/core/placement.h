@@ -36,6 +36,7 @@ struct placement_need {
 	uint32_t avoid[PLACEMENT_AVOID_MAX]; /* node indexes, PLACEMENT_NONE when unused */
 	uint8_t requires_count;
 	uint8_t battery_percent_min;
+	uint8_t priority;
 	bool mains;
 };
 
@@ -54,6 +55,7 @@ struct placement_node {
 	uint8_t cached_next;
 	uint8_t load_percent;
 	uint8_t battery_percent; /* 255: not told */
+	uint8_t reserved;        /* only this priority and higher ones are placed here */
 	bool mains;
 	bool alive;
 	bool suspect;

@@ -143,9 +143,20 @@ static bool eviction_helps(struct manager *m, const struct manager_node *n,
 	return without.running != n->fit.running && r.verdict == PLACEMENT_FITS;
 }
 
+void queue_unreserve(struct manager *m, struct manager_task *t)
+{
+	if (t->reserves != MANAGER_NONE) {
+		m->nodes[t->reserves].fit.reserved = 0;
+		t->reserves = MANAGER_NONE;
+	}
+}
+
 static void evict(struct manager *m, struct manager_node *n, struct manager_task *t)
 {
 	uint32_t freed = n->fit.free_bytes;
+
+	n->fit.reserved = t->priority;
+	t->reserves = node_idx(m, n);
 
 	for (int i = 0; i < VICTIMS_MAX; i++) {
 		struct manager_task *v = victim_of(m, n, t);
@@ -161,13 +172,26 @@ static void evict(struct manager *m, struct manager_node *n, struct manager_task
 	}
 }
 
+static bool is_evicting(const struct manager *m, const struct manager_node *n)
+{
+	for (uint32_t i = n->tasks; n->fit.alive && i != MANAGER_NONE; i = m->tasks[i].node_next) {
+		if (m->tasks[i].phase == MANAGER_PHASE_EVICTING) {
+			return true;
+		}
+	}
+	return false;
+}
+
 /* Pushes lower priorities out of one node when that makes room for t, which stays queued. */
 static void preempt(struct manager *m, struct manager_task *t)
 {
 	struct manager_node *best = NULL;
 	struct manager_task *least = NULL;
 
-	if (t->priority < m->config.preempt_gap) {
+	if (t->reserves != MANAGER_NONE && !is_evicting(m, &m->nodes[t->reserves])) {
+		queue_unreserve(m, t); /* it came to nothing there */
+	}
+	if (t->priority < m->config.preempt_gap || t->reserves != MANAGER_NONE) {
 		return;
 	}
 	for (uint32_t i = 0; i < m->nodes_high; i++) {
@@ -227,7 +251,7 @@ void queue_place_on(struct manager *m, struct manager_node *n)
 		} else if (r.verdict == PLACEMENT_FITS) {
 			task_assign(m, t, n);
 		} else if (r.verdict == PLACEMENT_SLOTS || r.verdict == PLACEMENT_DEAD ||
-			   r.verdict == PLACEMENT_DRAINING) {
+			   r.verdict == PLACEMENT_RESERVED || r.verdict == PLACEMENT_DRAINING) {
 			return;
 		}
 	}

@@ -32,6 +32,7 @@ void task_move(struct manager *m, struct manager_task *t, enum manager_phase pha
 	if (t->in_queue) {
 		queue_remove(m, t);
 	}
+	queue_unreserve(m, t);
 	group_task_moved(m, t, (enum manager_phase)t->phase, phase);
 	t->phase = (uint8_t)phase;
 	if (phase == MANAGER_PHASE_QUEUED) {
@@ -74,6 +75,7 @@ static void task_init(struct manager *m, struct manager_task *t, const struct ma
 		.deps = MANAGER_NONE,
 		.dependents = MANAGER_NONE,
 		.broadcast = MANAGER_NONE,
+		.reserves = MANAGER_NONE,
 		.priority = (uint8_t)BASE_MIN(s->priority, MANAGER_PRIORITY_MAX),
 		.policy = (uint8_t)s->policy,
 		.run_if = (uint8_t)s->run_if,
@@ -87,6 +89,7 @@ static void task_init(struct manager *m, struct manager_task *t, const struct ma
 	for (int i = 0; i < PLACEMENT_AVOID_MAX; i++) {
 		t->need.avoid[i] = PLACEMENT_NONE;
 	}
+	t->need.priority = t->priority;
 	manager_id_copy(t->id, sizeof(t->id), s->id);
 }
 
@@ -303,6 +306,7 @@ void task_requeue(struct manager *m, struct manager_task *t)
 	timer_task(m, t, MANAGER_NEVER);
 	task_store(m, t, NULL);
 	act_note(m, MANAGER_NOTE_TASK_PHASE, t, n);
+	reuse(m, n);
 	work_push(m, t);
 }
 
