@@ -240,6 +240,12 @@ void module_free(struct module_file *file);
 int module_offer(struct http *http, const struct module_file *file, bool *stored);
 /* Puts the module into a task's JSON, by digest or as text. */
 void module_attach(json_t *task, const struct module_file *file, bool stored);
+/* Names of the exported functions, at most max; how many were found. */
+int exports_read(const struct module_file *file, const char **names, int max);
+/* The function to ask for: wanted, which has to be exported; without it NULL if the worker finds one
+ * by itself, else the one named like the file (stem), else the only one. CLI_DATA: it was said. */
+int exports_choose(const struct module_file *file, const char *wanted, const char *task,
+		   const char *stem, const char **function);
 const char *module_base64(const uint8_t *bytes, size_t size);
 
 /* ---- the program ---- */

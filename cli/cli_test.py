@@ -316,6 +316,31 @@ def test_files(l):
     has(p("run", "add.wasm", "\udcff\udcfe", status=65)[1], "argument 1 is not valid UTF-8")
 
 
+def exporting(*names, cut=0):
+    """A module that only has an export section."""
+    body = bytes([len(names)]) + b"".join(bytes([len(n)]) + n.encode() + b"\0\0" for n in names)
+    return b"\0asm\1\0\0\0" + bytes([7, len(body)]) + body[:len(body) - cut]
+
+
+def test_functions(l):
+    p = Cli(l, Manager())
+    tasks = p.manager.tasks
+    for names, args, function in [
+            (["m"], [], None), (["other"], [], "other"), (["a", "main"], [], None),
+            (["m", "x"], ["--name", "t"], "m"), (["t", "x"], ["--name", "t"], None),
+            (["a", "b"], ["-i", "b"], "b"), ([], [], None)]:
+        (p.folder / "m.wasm").write_bytes(exporting(*names))
+        tasks.clear()
+        p("run", "m.wasm", *args)
+        expect_eq(list(tasks.values())[0].get("function"), function, f"of {names} {args}")
+    (p.folder / "m.wasm").write_bytes(exporting("a", "b"))
+    has(p("run", "m.wasm", status=65)[1], "which function of m.wasm? It exports a, b")
+    has(p("run", "m.wasm", "-i", "c", status=65)[1], "exports no function 'c'; it exports a, b")
+    for cut in range(8):
+        (p.folder / "m.wasm").write_bytes(exporting("a", "b", cut=cut))
+        p("run", "m.wasm", "-i", "a")
+
+
 def test_full_disk(l):
     p = Cli(l, Manager())
     with open("/dev/full", "w") as full:

@@ -468,13 +468,21 @@ static int create_and_start(struct cli *cli, json_t *body, bool wait, json_t **t
 /* Sends the module if need be, and the task. */
 static int run_file(struct cli *cli, const struct module_file *file, bool wait, json_t **task)
 {
+	const char *stem = name_of(cli->args.args[0]);
+	const char *name = args_text(&cli->args, CLI_OPT_NAME, stem);
+	const char *function = args_text(&cli->args, CLI_OPT_INVOKE, NULL);
 	json_t *body = NULL;
 	bool stored = false;
-	int status = task_body(cli, args_text(&cli->args, CLI_OPT_NAME, name_of(cli->args.args[0])),
-			       cli->args.args + 1, cli->args.count - 1, &body);
+	int status = exports_choose(file, function, name, stem, &function);
 
+	if (status == CLI_OK) {
+		status = task_body(cli, name, cli->args.args + 1, cli->args.count - 1, &body);
+	}
 	if (status != CLI_OK) {
 		return status;
+	}
+	if (function != NULL) {
+		json_object_set_new(body, "function", json_string(function));
 	}
 	status = module_offer(&cli->http, file, &stored);
 	if (status == CLI_OK) {

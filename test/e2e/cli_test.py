@@ -33,6 +33,7 @@ class Fleet:
             l.bin("proplet-manager"), "--mqtt", f"tcp://127.0.0.1:{self.broker.port}",
             "--http-port", port, "--store", f"sqlite://{l.folder}/manager.db"])
         (l.folder / "temperature").write_text("21.5\n")
+        wait_until(lambda: '"connected"' in self.try_("status", "-j")[1], 10, "the manager is up")
         for name, options in workers.items():
             self.workers[name] = l.process(f"worker-{name}", [
                 l.bin("proplet"), "--mqtt-address", f"tcp://127.0.0.1:{self.broker.port}",
@@ -98,7 +99,9 @@ def test_failures(l):
     has(f("run", "fib.wasm", "--fuel", "10k", "30", status=75)[1], "limit reached")
     has(f("run", "add.wasm", "1", status=70)[1], "refused")
     has(f("run", "add.wasm", "1", "x", status=70)[1], "refused")
-    has(f("run", "add.wasm", "--invoke", "nothing", status=70)[1], "refused", "nothing")
+    has(f("run", "add.wasm", "--invoke", "nothing", status=65)[1], "it exports add, mean")
+    task = f("task", "create", "x", "-f", "add.wasm", "-i", "nothing", "-s")[0].strip()
+    has(f("task", "wait", task, status=70)[1], "refused", "nothing")
     has(f("run", "counter.wasm", status=0)[0], "-3")
     (l.folder / "bad.wasm").write_bytes(b"\0asm\1\0\0\0\x01\x04\x01\x60\x7f")
     has(f("run", l.folder / "bad.wasm", status=70)[1], "module")
@@ -149,7 +152,7 @@ def test_invoke_daemon_outputs(l):
 
 
 def test_workflow_and_job(l):
-    f = Fleet(l, tiny=TINY)
+    f = Fleet(l, big=[])
     examples = lab.ROOT / "examples"
     group = f("workflow", "create", examples / "workflow.json", "--start")[0].strip()
     out, _ = f("workflow", "wait", group[:8], "--wait", "20s")
