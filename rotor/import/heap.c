@@ -227,28 +227,36 @@ static bool heap_init(const struct heap *h)
 	return list_insert(h, h->first, h->end - h->first);
 }
 
-/* Finds the instance's heap. *out has no region if there is none. */
-static const char *heap_open(struct rotor_instance *instance, struct heap *out)
+/* Where the instance's heap lies; false: it has none. */
+static bool heap_find(struct rotor_instance *instance, struct heap *out)
 {
-	uint32_t at, bytes, magic;
+	uint32_t at, bytes;
 	struct heap h = {0};
 
-	*out = h;
 	rotor_heap(instance, &at, &bytes);
 	h.region_at = at;
 	h.region = rotor_memory_at(instance, at, bytes);
 	h.head = (uint32_t)base_align_up(at, 8);
 	h.end = (at + bytes) & ~7u;
 	if (h.region == NULL || bytes < 256 || h.end <= h.head) {
-		return NULL;
+		return false;
 	}
 	heap_layout(&h);
-	magic = load(&h, h.head);
-	if (magic != MAGIC && (magic != 0 || !heap_init(&h))) {
-		return damaged;
-	}
 	*out = h;
-	return NULL;
+	return true;
+}
+
+/* The instance's heap, made ready if this is its first use. *out has no region if there is none. */
+static const char *heap_open(struct rotor_instance *instance, struct heap *out)
+{
+	uint32_t magic;
+
+	*out = (struct heap){0};
+	if (!heap_find(instance, out)) {
+		return NULL;
+	}
+	magic = load(out, out->head);
+	return magic == MAGIC || (magic == 0 && heap_init(out)) ? NULL : damaged;
 }
 
 /* The lowest class from that one on that has a block; CLASS_MAX if none. */
@@ -463,7 +471,7 @@ uint32_t rotor_heap_used(struct rotor_instance *instance)
 {
 	struct heap h;
 
-	if (heap_open(instance, &h) != NULL || h.region == NULL) {
+	if (!heap_find(instance, &h) || load(&h, h.head) != MAGIC) {
 		return 0;
 	}
 	return load(&h, h.head + HEAD_USED);

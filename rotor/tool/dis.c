@@ -6,7 +6,8 @@
  *     0x0044  i32.load offset=8 align=4
  *                   120  I32_LOAD      s0 +8 -> acc
  *
- * Each operation that can trap or call knows its place in the module; the others stand between.
+ * Each operation that can trap or call knows its place in the module; those before it that do not
+ * stand together with it.
  * Operands: s3 a slot, acc the accumulator, #5 a constant, @120 a place in the form.
  */
 #include <ctype.h>
@@ -83,16 +84,40 @@ static void show_wasm_until(struct view *v, uint32_t offset)
 	}
 }
 
-/* The operands that the variant's name tells; returns the next unit. */
+/* A constant of 32 or 64 bits. */
+static void show_constant(const struct op *op, const uint16_t *unit, bool wide)
+{
+	struct rotor_value v = {.type = ROTOR_I32, .u64 = form_get32(unit)};
+
+	if (wide) {
+		v.type = ROTOR_F64;
+		v.u64 |= (uint64_t)form_get32(unit + 2) << 32;
+	} else if (strncmp(op->name, "F32_", 4) == 0) {
+		v.type = ROTOR_F32;
+	}
+	printf(" #");
+	value_print(stdout, &v);
+}
+
+/* The operands that the variant's name tells: A accumulator, S slot, K L D constants of 16, 32 and
+ * 64 bits. Returns the next unit. */
 static const uint16_t *show_operands(const struct op *op, const uint16_t *unit)
 {
 	for (const char *kind = op->operands; *kind != 0; kind++) {
-		if (*kind == 'A') {
+		switch (*kind) {
+		case 'A':
 			printf(" acc");
-		} else if (*kind == 'S') {
+			break;
+		case 'S':
 			printf(" s%u", *unit++);
-		} else {
+			break;
+		case 'K':
 			printf(" #%d", (int16_t)*unit++);
+			break;
+		default:
+			show_constant(op, unit, *kind == 'D');
+			unit += *kind == 'D' ? 4 : 2;
+			break;
 		}
 	}
 	return unit;
@@ -195,6 +220,16 @@ static uint32_t skip_locals(const struct mapped *file, uint32_t at)
 	return at;
 }
 
+/* The next operation from pc on that knows its place in the module; end if there is none. */
+static uint32_t next_mapped(const uint16_t *form, uint32_t pc, uint32_t end)
+{
+	while (pc < end && (form_units[form[pc]] & FORM_MAPPED) == 0) {
+		pc += form_length(form + pc);
+	}
+	return pc;
+}
+
+/* The WebAssembly up to an operation that knows its place, then the form up to and with it. */
 static void show_function(struct view *v)
 {
 	const struct rotor_module *m = v->module;
@@ -203,17 +238,13 @@ static void show_function(struct view *v)
 
 	show_head(v);
 	while (pc < end) {
-		uint32_t n = form_length(m->form + pc);
+		uint32_t mapped = next_mapped(m->form, pc, end);
 
-		if (n == 0 || n > end - pc) {
-			printf("  the form cannot be read from %u on\n", (unsigned)pc);
-			return;
+		show_wasm_until(v,
+				mapped < end ? module_offset_at(m, v->func, mapped) : UINT32_MAX);
+		for (; pc <= mapped && pc < end; pc += form_length(m->form + pc)) {
+			show_op(m->form, pc);
 		}
-		if ((form_units[m->form[pc]] & FORM_MAPPED) != 0) {
-			show_wasm_until(v, module_offset_at(m, v->func, pc));
-		}
-		show_op(m->form, pc);
-		pc += n;
 	}
 	show_wasm_until(v, UINT32_MAX);
 }

@@ -365,14 +365,16 @@ static unsigned call_exports(struct machine *m, struct check_outcome *out)
 	return count;
 }
 
-static void compare_outcomes(const struct check_outcome *a, const struct check_outcome *b,
-			     unsigned count)
+/* A call that used up its fuel may end in one way and just not in the other; then all that follows
+ * is another story. */
+static void compare_outcomes(const struct check_outcome *a, unsigned a_count,
+			     const struct check_outcome *b, unsigned b_count)
 {
-	for (unsigned i = 0; i < count; i++) {
-		AGREE(a[i].status == b[i].status, "at once and in slices end differently");
-		if (a[i].status == ROTOR_FUEL) {
+	for (unsigned i = 0; i < a_count && i < b_count; i++) {
+		if (a[i].status == ROTOR_FUEL || b[i].status == ROTOR_FUEL) {
 			return;
 		}
+		AGREE(a[i].status == b[i].status, "at once and in slices end differently");
 		AGREE(a[i].trap == b[i].trap, "at once and in slices trap differently");
 		AGREE(a[i].count == b[i].count &&
 			      memcmp(a[i].bits, b[i].bits, sizeof(a[i].bits)) == 0,
@@ -380,6 +382,7 @@ static void compare_outcomes(const struct check_outcome *a, const struct check_o
 		AGREE(a[i].hash == b[i].hash, "at once and in slices leave other memories");
 		AGREE(a[i].fuel == b[i].fuel, "at once and in slices use other fuel");
 	}
+	AGREE(a_count == b_count, "at once and in slices end in other calls");
 }
 
 int check_run(const uint8_t *wasm, size_t bytes, unsigned variant)
@@ -397,8 +400,7 @@ int check_run(const uint8_t *wasm, size_t bytes, unsigned variant)
 		      "only one instance could be made");
 		counts[1] = call_exports(&m, in_slices);
 		free(m.block);
-		AGREE(counts[0] == counts[1], "at once and in slices end in other calls");
-		compare_outcomes(at_once, in_slices, counts[0]);
+		compare_outcomes(at_once, counts[0], in_slices, counts[1]);
 	}
 	free(block);
 	return module != NULL;
