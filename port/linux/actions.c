@@ -84,7 +84,7 @@ static void act_store_read(struct worker *w, const struct agent_action *a)
 	if (bytes == 0) {
 		e.kind = AGENT_EVENT_STORE;
 		e.store.state = AGENT_STORE_FAILED;
-		e.store.text = "store: read beyond the module's end";
+		e.store.text = "read beyond the module's end";
 	}
 	worker_answer(w, &e, NULL);
 }

@@ -17,8 +17,7 @@ static const uint8_t digest_none[SHA256_BYTES];
 static void fail(struct store_answer *out, const char *what, const char *name, int err)
 {
 	out->state = STORE_FAILED;
-	snprintf(out->text, sizeof(out->text), "store: cannot %s %s: %s", what, name,
-		 strerror(err));
+	snprintf(out->text, sizeof(out->text), "cannot %s %s: %s", what, name, strerror(err));
 }
 
 static void hex_name(char *out, size_t room, const uint8_t *digest, const char *ending)
@@ -55,43 +54,60 @@ static bool ends_with(const char *name, const char *ending)
 
 /* ---- room -------------------------------------------------------------------------------------*/
 
-static bool is_in_use(const struct store *s, const char *name)
+/* How bad it is to lose a file. */
+enum use {
+	USE_NONE,
+	USE_OPEN,
+	USE_WRITTEN
+};
+
+static enum use use_of(const struct store *s, const char *name)
 {
+	enum use use = USE_NONE;
+
 	for (uint32_t i = 0; i < s->entry_count; i++) {
-		if (s->entries[i].used && strcmp(s->entries[i].name, name) == 0) {
-			return true;
+		const struct store_entry *e = &s->entries[i];
+
+		if (e->used && strcmp(e->name, name) == 0) {
+			use = e->fd >= 0 ? USE_WRITTEN : BASE_MAX(use, USE_OPEN);
 		}
 	}
-	return false;
+	return use;
 }
 
 struct census {
 	uint64_t bytes;
-	struct timespec oldest_time;
-	char oldest[80]; /* not in use; "" if none */
-	uint64_t oldest_bytes;
+	char victim[80]; /* the one to go first; "" if none can */
+	enum use victim_use;
+	struct timespec victim_time;
 };
 
-static bool is_older(struct timespec a, struct timespec b)
+static bool goes_before(const struct census *c, enum use use, struct timespec time)
 {
-	return a.tv_sec < b.tv_sec || (a.tv_sec == b.tv_sec && a.tv_nsec < b.tv_nsec);
+	if (c->victim[0] == 0 || use != c->victim_use) {
+		return c->victim[0] == 0 || use < c->victim_use;
+	}
+	return time.tv_sec < c->victim_time.tv_sec ||
+	       (time.tv_sec == c->victim_time.tv_sec && time.tv_nsec < c->victim_time.tv_nsec);
 }
 
 static void count_file(const struct store *s, struct census *c, const char *name)
 {
 	char path[FILES_PATH_MAX + 80];
 	struct stat st;
+	enum use use;
 
 	path_of(s, path, sizeof(path), name);
-	if (name[0] == '.' || strlen(name) >= sizeof(c->oldest) || stat(path, &st) != 0 ||
+	if (name[0] == '.' || strlen(name) >= sizeof(c->victim) || stat(path, &st) != 0 ||
 	    !S_ISREG(st.st_mode)) {
 		return;
 	}
 	c->bytes += (uint64_t)st.st_size;
-	if (!is_in_use(s, name) && (c->oldest[0] == 0 || is_older(st.st_mtim, c->oldest_time))) {
-		snprintf(c->oldest, sizeof(c->oldest), "%s", name);
-		c->oldest_time = st.st_mtim;
-		c->oldest_bytes = (uint64_t)st.st_size;
+	use = use_of(s, name);
+	if (use != USE_WRITTEN && goes_before(c, use, st.st_mtim)) {
+		snprintf(c->victim, sizeof(c->victim), "%s", name);
+		c->victim_use = use;
+		c->victim_time = st.st_mtim;
 	}
 }
 
@@ -126,15 +142,15 @@ static bool make_room(struct store *s, uint64_t bytes, struct store_answer *out)
 		if (c.bytes + bytes <= s->bytes_max) {
 			return true;
 		}
-		if (c.oldest[0] == 0) {
+		if (c.victim[0] == 0 || bytes > s->bytes_max) {
 			out->state = STORE_FAILED;
 			snprintf(out->text, sizeof(out->text),
-				 "store: no room for %llu bytes; %llu of %llu are in use",
+				 "no room for %llu bytes; %llu of %llu are in use",
 				 (unsigned long long)bytes, (unsigned long long)c.bytes,
 				 (unsigned long long)s->bytes_max);
 			return false;
 		}
-		remove_file(s, c.oldest);
+		remove_file(s, c.victim);
 		s->evicted++;
 	}
 }
@@ -402,8 +418,7 @@ void store_commit(struct store *s, uint16_t module, const uint8_t *digest, uint3
 	}
 	if (wrong) {
 		out->state = STORE_FAILED;
-		snprintf(out->text, sizeof(out->text), "store: module of %u bytes: %s", size,
-			 wrong);
+		snprintf(out->text, sizeof(out->text), "module of %u bytes: %s", size, wrong);
 		if (e->name[0]) {
 			remove_file(s, e->name);
 		}

@@ -9,7 +9,8 @@
  * States of an entry: absent -> writing -> complete -> open (mapped) -> complete.
  * Rules: 1. A .wasm appears by rename, after fsync and a right digest; so it is whole or not there.
  *        2. It is checked again when it is opened after a change on disk; a damaged one is removed.
- *        3. Open ones are not evicted; of the others the least recently used goes first.
+ *        3. The least recently used goes first; open ones last: the name goes at once, the bytes when
+ *           they are closed, so a mapping always stays whole. What is being written stays.
  * Bounds: bytes_max of all files; a module larger than that is refused.
  */
 #ifndef LINUX_STORE_H

@@ -300,7 +300,7 @@ def with_proxy(p, l, modules, **settings):
 
 def padded(wasm, bytes_):
     """The module with a custom section that makes it that long."""
-    pad = bytes_ - len(wasm) - 9
+    pad = bytes_ - len(wasm) - 8
     size = pad + 4
     leb = bytes([size & 127 | 128, size >> 7 & 127 | 128, size >> 14 & 127])
     return wasm + b"\0" + leb + b"\3pad" + bytes(i * 31 & 255 for i in range(pad))

@@ -54,7 +54,7 @@ def trap_wasm():
 
 def padded(wasm, size):
     """The module with a custom section that makes it size bytes long."""
-    pad = size - len(wasm) - 9
+    pad = size - len(wasm) - 8
     n = pad + 4
     leb = bytes([n & 127 | 128, n >> 7 & 127 | 128, n >> 14 & 127])
     out = wasm + b"\0" + leb + b"\3pad" + bytes((i * 31 + i // 256) & 255 for i in range(pad))

@@ -123,7 +123,7 @@ def test_worker_killed(l):
         mark = s.ear.mark()
         s.worker.start()
         s.wait_online(since=mark)
-        for task in ledger.missing()[:10]:
+        for task in ledger.missing()[:60]:
             ledger.ask(task)
     ledger.finish()
     s.works()
