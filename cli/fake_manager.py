@@ -353,7 +353,8 @@ def node(id_, name, alive):
 
 
 def word(state):
-    return ["pending", "scheduled", "running", "completed", "failed"][state]
+    return ["pending", "scheduled", "running", "completed", "failed", "skipped",
+            "interrupted"][state]
 
 
 def shown(task):

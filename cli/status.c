@@ -16,7 +16,7 @@
 /* ---- counting ---- */
 
 struct fleet {
-	uint64_t nodes, alive, pending, running, completed, failed;
+	uint64_t nodes, alive, pending, running, completed, failed, interrupted;
 };
 
 static int no_total(const struct cli *cli)
@@ -75,10 +75,9 @@ static int fleet_count(struct cli *cli, struct fleet *f)
 		const char *state;
 		uint64_t *out;
 	} rows[] = {
-		{"pending", &f->pending},
-		{"running", &f->running},
-		{"completed", &f->completed},
-		{"failed", &f->failed},
+		{"pending", &f->pending},         {"running", &f->running},
+		{"completed", &f->completed},     {"failed", &f->failed},
+		{"interrupted", &f->interrupted},
 	};
 	int status = count_nodes(cli, "/proplets?limit=1", &f->nodes);
 
@@ -93,10 +92,11 @@ static int fleet_count(struct cli *cli, struct fleet *f)
 
 static json_t *fleet_json(const struct fleet *f, const json_t *health)
 {
-	return json_pack("{s:O*, s:{s:I, s:I}, s:{s:I, s:I, s:I, s:I}}", "manager", health, "nodes",
-			 "total", (json_int_t)f->nodes, "alive", (json_int_t)f->alive, "tasks",
-			 "pending", (json_int_t)f->pending, "running", (json_int_t)f->running,
-			 "completed", (json_int_t)f->completed, "failed", (json_int_t)f->failed);
+	return json_pack("{s:O*, s:{s:I, s:I}, s:{s:I, s:I, s:I, s:I, s:I}}", "manager", health,
+			 "nodes", "total", (json_int_t)f->nodes, "alive", (json_int_t)f->alive,
+			 "tasks", "pending", (json_int_t)f->pending, "running",
+			 (json_int_t)f->running, "completed", (json_int_t)f->completed, "failed",
+			 (json_int_t)f->failed, "interrupted", (json_int_t)f->interrupted);
 }
 
 int status_command(struct cli *cli)
@@ -125,13 +125,18 @@ int status_command(struct cli *cli)
 		api_print(json);
 		json_decref(json);
 	} else {
-		printf("manager  %s, version %s, %s\n", cli->http.base,
-		       version ? text_clean(version) : "?", state ? text_clean(state) : "?");
+		const char *broker = api_text(health.json, "broker");
+
+		printf("manager  %s, version %s, %s%s%s\n", cli->http.base,
+		       version ? text_clean(version) : "?", state ? text_clean(state) : "?",
+		       broker ? ", broker " : "", broker ? text_clean(broker) : "");
 		printf("nodes    %llu alive of %llu\n", (unsigned long long)f.alive,
 		       (unsigned long long)f.nodes);
-		printf("tasks    %llu pending, %llu running, %llu completed, %llu failed\n",
+		printf("tasks    %llu pending, %llu running, %llu completed, %llu failed, %llu "
+		       "interrupted\n",
 		       (unsigned long long)f.pending, (unsigned long long)f.running,
-		       (unsigned long long)f.completed, (unsigned long long)f.failed);
+		       (unsigned long long)f.completed, (unsigned long long)f.failed,
+		       (unsigned long long)f.interrupted);
 	}
 	http_free(&health);
 	return f.alive > 0 ? CLI_OK : CLI_NO;

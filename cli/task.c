@@ -20,8 +20,12 @@ static const char *remark(const json_t *task)
 	const char *results = api_text(task, "results");
 	const char *state = api_state(task);
 
-	if (strcmp(state, "completed") == 0) {
-		return results;
+	if (strcmp(state, "completed") == 0 && results != NULL) {
+		size_t line = strcspn(results, "\n");
+
+		return results[line] == 0 || results[line + 1] == 0
+			       ? text("%.*s", (int)line, results)
+			       : text("%.*s ...", (int)line, results);
 	}
 	if (strcmp(state, "pending") == 0) {
 		return why;

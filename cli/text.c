@@ -97,7 +97,7 @@ const char *text_bytes(uint64_t bytes)
 	if (bytes < 1024) {
 		return text("%d B", (int)bytes);
 	}
-	while (value >= 1024 && unit + 1 < sizeof(units) / sizeof(units[0])) {
+	while (value >= 999.5 && unit + 1 < sizeof(units) / sizeof(units[0])) {
 		value /= 1024;
 		unit++;
 	}

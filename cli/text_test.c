@@ -10,6 +10,7 @@ TEST(sizes_and_times)
 	EXPECT_STR(text_bytes(1023), "1023 B");
 	EXPECT_STR(text_bytes(1536), "1.5 KB");
 	EXPECT_STR(text_bytes(40960), "40 KB");
+	EXPECT_STR(text_bytes((1 << 20) - 16), "1.0 MB");
 	EXPECT_STR(text_bytes(UINT64_MAX), "16777216 TB");
 	EXPECT_STR(text_ms(999), "999 ms");
 	EXPECT_STR(text_ms(1500), "1.5 s");
