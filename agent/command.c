@@ -182,6 +182,10 @@ static bool take_module(struct agent *a, struct task *t, const struct wire_start
 		in->module = NONE;
 		return true;
 	}
+	if (WIRE_HAS(m, start, file)) {
+		agent_task_end(a, t, WIRE_REASON_MODULE, "the file is empty");
+		return false;
+	}
 	if (WIRE_HAS(m, start, module)) {
 		module = agent_module_want(a, m->module.digest.sha256, NULL,
 					   (uint32_t)m->module.size, in->problem,

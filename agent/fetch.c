@@ -103,6 +103,18 @@ static bool chunk_place(const struct module *m, const struct wire_chunk *c, uint
 	return *at <= v->got;
 }
 
+/* The module's size, or what it may be at most, from this chunk of it; 0: unknown. */
+static uint32_t size_guess(const struct agent *a, const struct module *m)
+{
+	const struct wire_chunk *c = &a->inbox.m.chunk;
+	uint64_t guess = (uint64_t)(a->inbox.total_bytes / 4 * 3) * (uint64_t)c->total_chunks;
+
+	if (m->size != 0) {
+		return m->size;
+	}
+	return (uint32_t)BASE_MIN(guess, (uint64_t)a->limits.module_bytes_max);
+}
+
 /* The first data of a chunk message: finds its module. */
 static bool chunk_begin(struct agent *a)
 {
@@ -118,7 +130,7 @@ static bool chunk_begin(struct agent *a)
 		m->size = (uint32_t)c->size;
 	}
 	if (!m->in_store && m->loader == NULL &&
-	    !agent_module_begin_load(a, m, m->size, diag, sizeof(diag))) {
+	    !agent_module_begin_load(a, m, size_guess(a, m), diag, sizeof(diag))) {
 		fail(a, m, diag);
 		return false;
 	}
