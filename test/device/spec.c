@@ -24,7 +24,8 @@
 
 #define SLICE          777
 #define FUEL_MAX       2000000000u
-#define STACK_BYTES    98304
+#define STACK_BYTES    98304 /* of a module that nothing later refers to */
+#define STACK_KEPT     24576 /* of others, of which there may be many */
 #define TABLE_ELEMS    20000
 #define INSTANCES_MAX  128
 #define EXTERNS_MAX    1024
@@ -210,7 +211,7 @@ static bool choose_limits(const struct spec *s, const struct rotor_module *modul
 	uint64_t spare = s->current_stays ? MEMORY_RESERVE : room / 8 * 5;
 
 	rotor_module_info(module, &info);
-	*limits = (struct rotor_limits){.stack_bytes = STACK_BYTES};
+	*limits = (struct rotor_limits){.stack_bytes = s->current_stays ? STACK_KEPT : STACK_BYTES};
 	if (info.has_memory && !info.memory_imported) {
 		limits->memory_bytes_max =
 			BASE_MIN(info.memory_bytes_max, info.memory_bytes_min + spare);
