@@ -69,7 +69,8 @@ def test_run_is_quick(l):
         p("run", "add.wasm", "1", "1")
         times.append((time.monotonic() - start) * 1000)
     l.note(f"median {sorted(times)[5]:.0f} ms with the process")
-    expect(min(times) < 50, f"a run takes {min(times):.0f} ms")
+    sanitized = b"__asan" in pathlib.Path(l.bin("propctl")).read_bytes()
+    expect(sanitized or min(times) < 50, f"a run takes {min(times):.0f} ms")
 
 
 def test_run_ends(l):
