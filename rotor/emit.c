@@ -82,6 +82,7 @@ void emit_forget(struct translator *t)
 	for (unsigned i = 0; i < 3; i++) {
 		t->acc_slot[i] = NO_SLOT;
 	}
+	t->move_at = 0;
 }
 
 void emit_wrote(struct translator *t, uint16_t slot, unsigned cells)
@@ -164,21 +165,67 @@ static int move_const(struct rotor_loader *l, const struct entry *e, uint16_t sl
 	return EMIT(l, F_K64_64, lo, lo2, (uint16_t)e->hi, (uint16_t)(e->hi >> 16), slot);
 }
 
+/* Two moves in a row become one operation. */
+static int move32(struct rotor_loader *l, uint16_t from, uint16_t slot)
+{
+	struct translator *t = &l->t;
+
+	if (t->move_at != 0 && t->move_at + 3 == t->at) {
+		t->form[t->move_at] = F_MOV32_2;
+		t->move_at = 0;
+		return EMIT(l, from, slot);
+	}
+	t->move_at = t->at;
+	return EMIT(l, F_MOV32, from, slot);
+}
+
+static int move_sum(struct rotor_loader *l, const struct entry *e, uint16_t slot)
+{
+	if (e->kind == ENTRY_SUM) {
+		return EMIT(l, F_LEA_SL, (uint16_t)e->lo, (uint16_t)e->hi, (uint16_t)(e->hi >> 16),
+			    slot);
+	}
+	return EMIT(l, F_LEA_SS, (uint16_t)e->lo, (uint16_t)e->hi, slot);
+}
+
 int emit_move(struct rotor_loader *l, const struct entry *e, uint16_t slot)
 {
 	uint16_t from;
 
-	if (!emit_slot(e, &from)) {
+	if (e->kind == ENTRY_SUM || e->kind == ENTRY_SUM2) {
+		TRY(move_sum(l, e, slot));
+	} else if (!emit_slot(e, &from)) {
 		TRY(move_const(l, e, slot));
 	} else if (from == slot) {
 		return 0;
 	} else if (emit_held(&l->t, e)) {
 		TRY(EMIT(l, (uint16_t)by_type(e->type, F_STA_I32, F_STA_I64, F_STA_F32, F_STA_F64),
 			 slot));
+	} else if (type_cells(e->type) == 2) {
+		TRY(EMIT(l, F_MOV64, from, slot));
 	} else {
-		TRY(EMIT(l, type_cells(e->type) == 2 ? F_MOV64 : F_MOV32, from, slot));
+		TRY(move32(l, from, slot));
 	}
 	emit_wrote(&l->t, slot, type_cells(e->type));
+	return 0;
+}
+
+int emit_sum(struct rotor_loader *l, const struct entry *e, uint16_t slot)
+{
+	const struct form_generic_info *info = &form_generics[G_I32_ADD];
+	int32_t k = (int32_t)e->hi;
+	unsigned operands = e->kind == ENTRY_SUM2              ? OPERANDS_SS
+			    : k >= INT16_MIN && k <= INT16_MAX ? OPERANDS_SK
+							       : OPERANDS_SL;
+	uint16_t units[5] = {emit_variant(info->base, info->variants, operands, slot != NO_SLOT)};
+	unsigned n = 1;
+
+	n += emit_operands(operands, ROTOR_I32, (uint16_t)e->lo, e->hi, units + n);
+	if (slot != NO_SLOT) {
+		units[n++] = slot;
+	}
+	TRY(emit(l, n, units));
+	set_acc(&l->t, ROTOR_I32, slot);
 	return 0;
 }
 
@@ -201,14 +248,38 @@ int emit_const_acc(struct rotor_loader *l, const struct entry *e)
 
 /* ---- the pending operation ---- */
 
-uint16_t emit_variant(uint16_t base, uint16_t variants, unsigned operands, bool to_slot)
+uint16_t emit_variant_bit(uint16_t base, uint16_t variants, unsigned bit)
 {
-	unsigned bit = 1u << (operands * 2 + to_slot);
-
-	if ((variants & bit) == 0) {
+	if ((variants >> bit & 1) == 0) {
 		return F_HALT;
 	}
-	return (uint16_t)(base + (unsigned)__builtin_popcount(variants & (bit - 1)));
+	return (uint16_t)(base + (unsigned)__builtin_popcount(variants & ((1u << bit) - 1)));
+}
+
+uint16_t emit_variant(uint16_t base, uint16_t variants, unsigned operands, bool to_slot)
+{
+	return emit_variant_bit(base, variants, operands * 2 + to_slot);
+}
+
+unsigned emit_operands(unsigned operands, uint8_t type, uint16_t a, uint64_t b, uint16_t *units)
+{
+	bool long_b = operands == OPERANDS_SL || operands == OPERANDS_AL;
+	unsigned n = 0, b_units = 1;
+
+	if (operands != OPERANDS_AS && operands != OPERANDS_AK && operands != OPERANDS_AL) {
+		units[n++] = a;
+	}
+	if (operands == OPERANDS_SA) {
+		return n;
+	}
+	if (long_b) {
+		b_units = type == ROTOR_F64 ? 4 : 2;
+	}
+	for (; b_units > 0; b_units--) {
+		units[n++] = (uint16_t)b;
+		b >>= 16;
+	}
+	return n;
 }
 
 static int emit_global(struct rotor_loader *l, const struct pending *p, uint16_t slot)
@@ -230,24 +301,44 @@ static int emit_global(struct rotor_loader *l, const struct pending *p, uint16_t
 	return 0;
 }
 
+/* The units of a load's address. */
+static unsigned address_units(const struct pending *p, uint16_t *units)
+{
+	unsigned n = 0;
+
+	if (p->operands == OPERANDS_S || p->operands == OPERANDS_LOAD_SS ||
+	    p->operands == OPERANDS_SL) {
+		units[n++] = p->a;
+	}
+	if (p->operands == OPERANDS_S || p->operands == OPERANDS_A) {
+		return n;
+	}
+	units[n++] = (uint16_t)p->b;
+	if (p->operands == OPERANDS_SL || p->operands == OPERANDS_AL) {
+		units[n++] = (uint16_t)(p->b >> 16);
+	}
+	return n;
+}
+
 /* The units of a pending operation without its result. */
 static unsigned pending_units(const struct pending *p, const struct form_generic_info *info,
 			      uint16_t *units)
 {
 	unsigned n = 1;
 
-	if (p->operands != OPERANDS_AS && p->operands != OPERANDS_AK) {
+	if (info->class == CLASS_BIN || info->class == CLASS_CMP) {
+		return 1 + emit_operands(p->operands, info->in, p->a, p->b, units + 1);
+	}
+	if (info->class == CLASS_LOAD) {
+		n += address_units(p, units + n);
+		units[n++] = p->c;
+		return n;
+	}
+	if (p->operands == OPERANDS_S) {
 		units[n++] = p->a;
 	}
-	if (info->class == CLASS_BIN || info->class == CLASS_CMP) {
-		if (p->operands == OPERANDS_SA) {
-			return n;
-		}
-		units[n++] = p->b;
-	} else if (info->class != CLASS_UN) {
-		units[n++] = p->c;
-	}
 	if (info->class == CLASS_SELECT) {
+		units[n++] = p->c;
 		units[n++] = p->d;
 	}
 	return n;
@@ -314,7 +405,7 @@ int emit_to_slot(struct rotor_loader *l, struct entry *e, uint16_t *slot)
 	if (e->kind == ENTRY_PENDING) {
 		TRY(emit_pending(l, e->pos));
 		e->kind = ENTRY_TEMP;
-	} else if (e->kind == ENTRY_CONST) {
+	} else if (e->kind == ENTRY_CONST || e->kind == ENTRY_SUM || e->kind == ENTRY_SUM2) {
 		TRY(emit_move(l, e, e->pos));
 		e->kind = ENTRY_TEMP;
 	}
@@ -328,6 +419,24 @@ enum {
 	COST_NEVER = 100
 };
 
+/* Whether a constant fits the long operand of its type. */
+static bool fits_long(const struct entry *e)
+{
+	return e->type != ROTOR_I64 || e->hi == ((int32_t)e->lo < 0 ? UINT32_MAX : 0);
+}
+
+static unsigned cost_of_const(const struct entry *e, char where)
+{
+	switch (where) {
+	case 'K':
+		return fits16(e) && (e->type == ROTOR_I32 || e->type == ROTOR_I64) ? 0 : COST_NEVER;
+	case 'L':
+		return fits_long(e) ? 1 : COST_NEVER;
+	default:
+		return where == 'A' ? 4 : 5;
+	}
+}
+
 /* What it costs to have e in a slot, in the accumulator, as a constant. */
 static unsigned cost_of(const struct translator *t, const struct entry *e, char where)
 {
@@ -335,13 +444,20 @@ static unsigned cost_of(const struct translator *t, const struct entry *e, char 
 	case ENTRY_PENDING:
 		return where == 'A' ? 0 : where == 'S' ? 2 : COST_NEVER;
 	case ENTRY_CONST:
-		return where == 'K' ? (fits16(e) ? 0 : COST_NEVER) : where == 'A' ? 4 : 5;
+		return cost_of_const(e, where);
+	case ENTRY_SUM:
+	case ENTRY_SUM2:
+		return where == 'A' || where == 'S' ? 3 : COST_NEVER;
 	default:
 		return where == 'S' ? 1 : where == 'A' && emit_held(t, e) ? 0 : COST_NEVER;
 	}
 }
 
-static const char places[5][2] = {{'S', 'S'}, {'A', 'S'}, {'S', 'A'}, {'S', 'K'}, {'A', 'K'}};
+enum {
+	PLACES = 7
+};
+static const char places[PLACES][2] = {{'S', 'S'}, {'A', 'S'}, {'S', 'A'}, {'S', 'K'},
+				       {'A', 'K'}, {'S', 'L'}, {'A', 'L'}};
 
 /* The cheapest of the variants; a cost of COST_NEVER or more: none. */
 static unsigned choose(const struct translator *t, uint16_t variants, const struct entry *a,
@@ -349,7 +465,7 @@ static unsigned choose(const struct translator *t, uint16_t variants, const stru
 {
 	unsigned best = COST_NEVER, cost;
 
-	for (unsigned i = 0; i < 5; i++) {
+	for (unsigned i = 0; i < PLACES; i++) {
 		if ((variants & (1u << (2 * i))) == 0) {
 			continue;
 		}
@@ -367,20 +483,31 @@ static unsigned choose(const struct translator *t, uint16_t variants, const stru
 	return best;
 }
 
-/* Brings e to where it is wanted. */
-static int bring(struct rotor_loader *l, struct entry *e, char where, uint16_t *unit)
+/* Brings e to where it is wanted; *unit is its slot or constant. */
+static int bring(struct rotor_loader *l, struct entry *e, char where, uint64_t *unit)
 {
+	uint16_t slot = 0;
+
 	if (where == 'S') {
-		return emit_to_slot(l, e, unit);
-	}
-	if (where == 'K') {
-		*unit = (uint16_t)e->lo;
+		TRY(emit_to_slot(l, e, &slot));
+		*unit = slot;
 		return 0;
 	}
-	if (e->kind == ENTRY_PENDING) {
-		return emit_pending_acc(l);
+	if (where == 'K' || where == 'L') {
+		*unit = e->lo | (uint64_t)e->hi << 32;
+		return 0;
 	}
-	return e->kind == ENTRY_CONST ? emit_const_acc(l, e) : 0;
+	switch (e->kind) {
+	case ENTRY_PENDING:
+		return emit_pending_acc(l);
+	case ENTRY_CONST:
+		return emit_const_acc(l, e);
+	case ENTRY_SUM:
+	case ENTRY_SUM2:
+		return emit_sum(l, e, NO_SLOT);
+	default:
+		return 0;
+	}
 }
 
 int emit_bind(struct rotor_loader *l, uint16_t variants, uint16_t mirror, struct entry *a,
@@ -388,6 +515,7 @@ int emit_bind(struct rotor_loader *l, uint16_t variants, uint16_t mirror, struct
 {
 	unsigned straight, turned, other = 0;
 	struct entry *x = a, *y = b;
+	uint64_t a_unit = 0, b_unit = 0;
 
 	if (l->t.pending.entry != NULL && a->kind != ENTRY_PENDING && b->kind != ENTRY_PENDING) {
 		TRY(emit_flush(l));
@@ -401,19 +529,19 @@ int emit_bind(struct rotor_loader *l, uint16_t variants, uint16_t mirror, struct
 		y = a;
 	}
 	ASSERT(BASE_MIN(straight, turned) < COST_NEVER);
-	/* What is pending first, then moves, then what goes to the accumulator. */
-	if (y->kind == ENTRY_PENDING || places[out->operands][0] == 'A') {
-		struct entry *first = x->kind == ENTRY_PENDING ? x : y;
-		bool x_first = first == x;
-
-		TRY(bring(l, first, places[out->operands][x_first ? 0 : 1],
-			  x_first ? &out->a : &out->b));
-		first = x_first ? y : x;
-		return bring(l, first, places[out->operands][x_first ? 1 : 0],
-			     x_first ? &out->b : &out->a);
+	/* Moves leave accumulators alone, so the one that is wanted there comes last, unless the other
+	 * is pending. */
+	if (y->kind == ENTRY_PENDING ||
+	    (places[out->operands][0] == 'A' && x->kind != ENTRY_PENDING)) {
+		TRY(bring(l, y, places[out->operands][1], &b_unit));
+		TRY(bring(l, x, places[out->operands][0], &a_unit));
+	} else {
+		TRY(bring(l, x, places[out->operands][0], &a_unit));
+		TRY(bring(l, y, places[out->operands][1], &b_unit));
 	}
-	TRY(bring(l, x, places[out->operands][0], &out->a));
-	return bring(l, y, places[out->operands][1], &out->b);
+	out->a = (uint16_t)a_unit;
+	out->b = b_unit;
+	return 0;
 }
 
 int emit_bind_one(struct rotor_loader *l, struct entry *a, struct bound *out)
@@ -428,6 +556,10 @@ int emit_bind_one(struct rotor_loader *l, struct entry *a, struct bound *out)
 	if (a->kind == ENTRY_CONST) {
 		out->operands = OPERANDS_A;
 		return emit_const_acc(l, a);
+	}
+	if (a->kind == ENTRY_SUM || a->kind == ENTRY_SUM2) {
+		out->operands = OPERANDS_A;
+		return emit_sum(l, a, NO_SLOT);
 	}
 	out->operands = emit_held(&l->t, a) ? OPERANDS_A : OPERANDS_S;
 	emit_slot(a, &out->a);

@@ -19,7 +19,8 @@ void emit_wrote(struct translator *t, uint16_t slot, unsigned cells);
 bool emit_held(const struct translator *t, const struct entry *e);
 bool emit_slot(const struct entry *e, uint16_t *slot);
 
-/* The number of an operation's variant, or F_HALT if there is none. */
+/* The number of an operation's variant, or F_HALT if there is none; bit: its bit in variants. */
+uint16_t emit_variant_bit(uint16_t base, uint16_t variants, unsigned bit);
 uint16_t emit_variant(uint16_t base, uint16_t variants, unsigned operands, bool to_slot);
 
 /* Emits what is pending: its result to the accumulator, a slot, or the slot of its entry. */
@@ -29,14 +30,19 @@ int emit_flush(struct rotor_loader *l);
 
 /* Moves a value that is not pending to a slot, or a constant to its accumulator. */
 int emit_move(struct rotor_loader *l, const struct entry *e, uint16_t slot);
+/* Computes a sum into the accumulator and, unless NO_SLOT, a slot. */
+int emit_sum(struct rotor_loader *l, const struct entry *e, uint16_t slot);
 int emit_const_acc(struct rotor_loader *l, const struct entry *e);
+/* Units of operands a and b, in this order, appended to *units; how many. */
+unsigned emit_operands(unsigned operands, uint8_t type, uint16_t a, uint64_t b, uint16_t *units);
 /* Puts a popped value into its own slot if it is not in a slot yet; *slot is where it is then. */
 int emit_to_slot(struct rotor_loader *l, struct entry *e, uint16_t *slot);
 
 /* Both operands of a binary operation, comparison or store brought to where a variant wants them. */
 struct bound {
 	unsigned operands;
-	uint16_t a, b; /* slots or constant */
+	uint16_t a; /* slot */
+	uint64_t b; /* slot or constant */
 };
 /* Chooses among variants, then brings a and b there. mirror: with operands swapped; 0: none. */
 int emit_bind(struct rotor_loader *l, uint16_t variants, uint16_t mirror, struct entry *a,

@@ -16,6 +16,8 @@
 
 /* Units and cells as seen by handlers. */
 typedef uint32_t __attribute__((aligned(2), may_alias)) unit32;
+typedef float __attribute__((aligned(2), may_alias)) unit_f32;
+typedef double __attribute__((aligned(2), may_alias)) unit_f64;
 typedef uint32_t __attribute__((may_alias)) cell_u32;
 typedef int32_t __attribute__((may_alias)) cell_i32;
 typedef float __attribute__((may_alias)) cell_f32;
@@ -185,12 +187,23 @@ typedef double ctype_f64;
 /* The value in the slot that unit n names. */
 #define SLOT(type, n) (*(cell_##type *)&FP[PC[n]])
 
+/* The long constant at unit n. */
+#define LONG_u32(n) (*(const unit32 *)&PC[n])
+#define LONG_i32(n) ((int32_t) * (const unit32 *)&PC[n])
+#define LONG_u64(n) ((uint64_t)(int64_t)(int32_t) * (const unit32 *)&PC[n])
+#define LONG_f32(n) (*(const unit_f32 *)&PC[n])
+#define LONG_f64(n) (*(const unit_f64 *)&PC[n])
+
 /* Operands a and b; how many units they take; the result r. */
 #define GET_SS(type)   ctype_##type a = SLOT(type, 1), b = SLOT(type, 2)
 #define GET_AS(type)   ctype_##type a = GETA_##type, b = SLOT(type, 1)
 #define GET_SA(type)   ctype_##type a = SLOT(type, 1), b = GETA_##type
 #define GET_SK(type)   ctype_##type a = SLOT(type, 1), b = (ctype_##type)(int16_t)PC[2]
 #define GET_AK(type)   ctype_##type a = GETA_##type, b = (ctype_##type)(int16_t)PC[1]
+#define GET_SL(type)   ctype_##type a = SLOT(type, 1), b = LONG_##type(2)
+#define GET_AL(type)   ctype_##type a = GETA_##type, b = LONG_##type(1)
+#define GET_SD         GET_SL
+#define GET_AD         GET_AL
 #define GET_S(type)    ctype_##type a = SLOT(type, 1)
 #define GET_A(type)    ctype_##type a = GETA_##type
 #define UNITS_SS       2
@@ -198,6 +211,14 @@ typedef double ctype_f64;
 #define UNITS_SA       1
 #define UNITS_SK       2
 #define UNITS_AK       1
+#define UNITS_SL       3
+#define UNITS_AL       2
+#define UNITS_SD       5
+#define UNITS_AD       4
+#define UNITS_SLS      4
+#define UNITS_SLA      3
+#define UNITS_SSS      3
+#define UNITS_SSA      2
 #define UNITS_S        1
 #define UNITS_A        0
 #define PUT_A(type, n) SETA_##type(r)
@@ -213,7 +234,8 @@ FORM_PLAIN_LIST(R)
 #define R(name, in, out, set, ...) SET_##set(DECLARE_, name)
 FORM_BIN_LIST(R)
 FORM_DIV_LIST(R)
-FORM_UN_LIST(R) FORM_TRUNC_LIST(R)
+FORM_UN_LIST(R)
+FORM_TRUNC_LIST(R)
 #undef R
 #define R(name, in, out, set) SET_##set(DECLARE_, name)
 	FORM_LOAD_LIST(R) FORM_STORE_LIST(R)

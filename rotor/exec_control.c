@@ -70,6 +70,7 @@ HANDLER(BR_TABLE)
 			zero[--count] = 0;                                                         \
 		}                                                                                  \
 		FP = (callee);                                                                     \
+		ACC32 = 0; /* dead: frees its register */                                          \
 		PC = X->form + (f)->form;                                                          \
 		CHARGE_AND_GO((f)->cost);                                                          \
 	} while (0)

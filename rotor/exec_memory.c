@@ -6,29 +6,27 @@
 #error "linear memory is read as it is: only little-endian machines are supported"
 #endif
 
-/* Where bytes at a plus offset are; NULL if any lies beyond the memory. One comparison. */
-static inline uint8_t *place(struct exec *x, uint8_t *mem, uint32_t a, uint32_t offset,
-			     unsigned bytes)
-{
-	uint64_t end = (uint64_t)a + (offset + bytes);
-
-	if (UNLIKELY(end > x->mem_bytes)) {
-		x->address = end - 1;
-		return NULL;
-	}
-	return mem + (size_t)(end - bytes);
-}
-
+/* Checks bytes at a plus the offset in unit n; at is where they are. One comparison. */
 #define ACCESS(bytes, n)                                                                           \
-	uint8_t *at = place(X, MEM, a, PC[n], bytes);                                              \
-	if (UNLIKELY(at == NULL)) {                                                                \
+	uint64_t end = (uint64_t)a + PC[n] + (bytes);                                              \
+	if (UNLIKELY(end > X->mem_bytes)) {                                                        \
+		X->address = end - 1;                                                              \
 		CALL(cold_trap_memory);                                                            \
-	}
+	}                                                                                          \
+	uint8_t *at = MEM + (size_t)(end - (bytes))
+
+/* The address of a load. */
+#define ADDRESS_S  uint32_t a = SLOT(u32, 1)
+#define ADDRESS_A  uint32_t a = GETA_u32
+#define ADDRESS_SS uint32_t a = SLOT(u32, 1) + SLOT(u32, 2)
+#define ADDRESS_AS uint32_t a = GETA_u32 + SLOT(u32, 1)
+#define ADDRESS_SL uint32_t a = SLOT(u32, 1) + LONG_u32(2)
+#define ADDRESS_AL uint32_t a = GETA_u32 + LONG_u32(1)
 
 #define H_LOAD(operands, result, name, mtype, out)                                                 \
 	HANDLER(name##_##operands##result)                                                         \
 	{                                                                                          \
-		GET_##operands(u32);                                                               \
+		ADDRESS_##operands;                                                                \
 		mtype v;                                                                           \
 		ACCESS(sizeof(mtype), 1 + UNITS_##operands);                                       \
 		memcpy(&v, at, sizeof(v));                                                         \
@@ -40,21 +38,34 @@ static inline uint8_t *place(struct exec *x, uint8_t *mem, uint32_t a, uint32_t 
 FORM_LOAD_LIST(R)
 #undef R
 
+/* The address and the value of a store. */
 #define STORE_SS(type)                                                                             \
-	uint32_t a = SLOT(u32, 1);                                                                 \
+	ADDRESS_S;                                                                                 \
 	ctype_##type v = SLOT(type, 2)
 #define STORE_AS(type)                                                                             \
-	uint32_t a = GETA_u32;                                                                     \
+	ADDRESS_A;                                                                                 \
 	ctype_##type v = SLOT(type, 1)
 #define STORE_SA(type)                                                                             \
-	uint32_t a = SLOT(u32, 1);                                                                 \
+	ADDRESS_S;                                                                                 \
 	ctype_##type v = GETA_##type
 #define STORE_SK(type)                                                                             \
-	uint32_t a = SLOT(u32, 1);                                                                 \
+	ADDRESS_S;                                                                                 \
 	ctype_##type v = (ctype_##type)(int16_t)PC[2]
 #define STORE_AK(type)                                                                             \
-	uint32_t a = GETA_u32;                                                                     \
+	ADDRESS_A;                                                                                 \
 	ctype_##type v = (ctype_##type)(int16_t)PC[1]
+#define STORE_SLS(type)                                                                            \
+	ADDRESS_SL;                                                                                \
+	ctype_##type v = SLOT(type, 4)
+#define STORE_SLA(type)                                                                            \
+	ADDRESS_SL;                                                                                \
+	ctype_##type v = GETA_##type
+#define STORE_SSS(type)                                                                            \
+	ADDRESS_SS;                                                                                \
+	ctype_##type v = SLOT(type, 3)
+#define STORE_SSA(type)                                                                            \
+	ADDRESS_SS;                                                                                \
+	ctype_##type v = GETA_##type
 
 #define H_STORE(operands, result, name, mtype, type)                                               \
 	HANDLER(name##_##operands##result)                                                         \
@@ -112,6 +123,25 @@ HANDLER(MOV64)
 {
 	SLOT(u64, 2) = SLOT(u64, 1);
 	NEXT(3);
+}
+
+HANDLER(MOV32_2)
+{
+	SLOT(u32, 2) = SLOT(u32, 1);
+	SLOT(u32, 4) = SLOT(u32, 3);
+	NEXT(5);
+}
+
+HANDLER(LEA_SL)
+{
+	SLOT(u32, 4) = SLOT(u32, 1) + LONG_u32(2);
+	NEXT(5);
+}
+
+HANDLER(LEA_SS)
+{
+	SLOT(u32, 3) = SLOT(u32, 1) + SLOT(u32, 2);
+	NEXT(4);
 }
 
 HANDLER(K16_32)

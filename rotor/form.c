@@ -51,7 +51,15 @@ enum {
 	UNITS_AS = 1,
 	UNITS_SA = 1,
 	UNITS_SK = 2,
-	UNITS_AK = 1
+	UNITS_AK = 1,
+	UNITS_SL = 3,
+	UNITS_AL = 2,
+	UNITS_SD = 5,
+	UNITS_AD = 4,
+	UNITS_SLS = 4,
+	UNITS_SLA = 3,
+	UNITS_SSS = 3,
+	UNITS_SSA = 2
 };
 
 #define PLAIN_(operands, result, more) (1 + UNITS_##operands + UNITS_##result + (more)),

@@ -56,10 +56,21 @@ enum form_operands {
 	OPERANDS_AS,
 	OPERANDS_SA,
 	OPERANDS_SK,
-	OPERANDS_AK
+	OPERANDS_AK,
+	OPERANDS_SL,
+	OPERANDS_AL,
+	/* of unary operations and loads */
+	OPERANDS_S = 0,
+	OPERANDS_A = 1,
+	/* of loads: the address is a sum */
+	OPERANDS_LOAD_SS = 2,
+	OPERANDS_LOAD_AS = 3,
+	/* of stores: the first five, then these, the address being a sum; each is a bit by itself */
+	OPERANDS_STORE_SLS = 5,
+	OPERANDS_STORE_SLA,
+	OPERANDS_STORE_SSS,
+	OPERANDS_STORE_SSA,
 };
-#define OPERANDS_S OPERANDS_SS
-#define OPERANDS_A OPERANDS_AS
 
 enum form_class {
 	CLASS_BIN,
@@ -85,7 +96,9 @@ extern const uint8_t form_units[FORM_OP_COUNT];
 
 /* The first units of every module's form. */
 enum {
+	FORM_AT_NATIVE = 0, /* native code is to begin */
 	FORM_AT_HALT = 1,
+	FORM_IN_NATIVE = 2, /* native code knows where */
 	FORM_AT_IMPORT = 3,
 	FORM_PROLOGUE_UNITS = 6
 };

@@ -6,7 +6,7 @@
  * elements of tables, stack, linear memory. Every part begins at a multiple of 8, so the layout is the
  * same on every machine.
  */
-#include "rotor/instance.h"
+#include "rotor/native_run.h"
 
 enum {
 	STACK_BYTES_DEFAULT = 16384,
@@ -268,6 +268,12 @@ enum rotor_err rotor_instantiate(void *block, size_t block_bytes, const struct r
 		return instance_fail(diag, ROTOR_ERR_LIMIT,
 				     "the module needs more memory than the limits allow", NULL, 0);
 	}
+	if (m->native != NULL && m->memory.present && !m->memory.imported &&
+	    o.memory_backed < m->native->memory_bytes) {
+		return instance_fail(diag, ROTOR_ERR_LIMIT,
+				     "native code needs all the memory that the module declares", NULL,
+				     0);
+	}
 	if (block_bytes < o.bytes) {
 		return instance_fail(diag, ROTOR_ERR_MEMORY,
 				     "the block is too small for an instance", NULL, 0);
@@ -325,6 +331,11 @@ enum rotor_err rotor_attach(void *block, size_t block_bytes, const struct rotor_
 	    in->module_hash != m->hash) {
 		return instance_fail(diag, ROTOR_ERR_ARGUMENT,
 				     "the block holds no instance of this module", NULL, 0);
+	}
+	if (m->native != NULL && in->activation != 0) {
+		return instance_fail(diag, ROTOR_ERR_UNSUPPORTED,
+				     "a program in native code cannot be moved while it runs", NULL,
+				     0);
 	}
 	if (in->linked) {
 		return instance_fail(diag, ROTOR_ERR_UNSUPPORTED,

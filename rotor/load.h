@@ -25,7 +25,15 @@ enum entry_kind {
 	ENTRY_LOCAL,   /* in local slot lo */
 	ENTRY_CONST,   /* the constant lo, hi */
 	ENTRY_PENDING, /* result of the operation that is not emitted yet */
+	ENTRY_SUM,     /* slot lo plus constant hi, not computed yet */
+	ENTRY_SUM2,    /* slots lo and hi added, not computed yet */
 };
+
+/* Whether a value depends on slots that are not the entry's own. */
+static inline bool entry_borrows(uint8_t kind)
+{
+	return kind == ENTRY_LOCAL || kind == ENTRY_SUM || kind == ENTRY_SUM2;
+}
 
 /* An entry of the operand stack, for validation and translation. */
 struct entry {
@@ -87,7 +95,8 @@ struct pending {
 	struct entry *entry; /* on the stack; NULL: nothing is pending */
 	uint8_t operands;    /* enum form_operands */
 	uint16_t generic;    /* enum form_generic, or PENDING_GLOBAL */
-	uint16_t a, b;       /* slots or constants */
+	uint16_t a;          /* slot */
+	uint64_t b;          /* slot or constant */
 	uint16_t c, d;       /* further units: offset, slots of select */
 	uint32_t offset;     /* in the module */
 	uint8_t type;
@@ -102,7 +111,9 @@ struct translator {
 	uint8_t *map;   /* the function's map so far; floats between form and stack */
 	uint32_t map_bytes, map_last;
 	struct pending pending;
-	uint32_t locals_on_stack; /* entries of kind ENTRY_LOCAL */
+	uint32_t locals_on_stack; /* entries that borrow slots */
+	struct entry lazy; /* a result that is not an operation but a sum; kind ENTRY_TEMP: none */
+	uint32_t move_at;  /* of the MOV32 that was emitted last; 0: something else came after */
 	uint16_t acc_slot
 		[3]; /* slot whose value the accumulator holds too: int, f32, f64; or NO_SLOT */
 	uint8_t acc_type[3];

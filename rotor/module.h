@@ -96,6 +96,8 @@ struct data {
 	uint8_t mode;
 };
 
+struct native;
+
 struct rotor_module {
 	uint32_t block_bytes, wasm_bytes, code_bytes, form_bytes;
 	uint64_t hash; /* of the module's bytes */
@@ -115,6 +117,7 @@ struct rotor_module {
 	uint32_t elem_count, data_count, start;
 	uint32_t global_cells;
 	struct memory_type memory;
+	const struct native *native; /* its code, if it came as an image; else NULL */
 	bool memory_grows, complete;
 };
 

@@ -17,12 +17,6 @@
 
 #define ROTOR_NATIVE_ABI 1u
 
-/* A table as native code sees it. */
-struct rotor_native_table {
-	uint32_t *elems; /* references */
-	uint32_t count;
-};
-
 /* A function as native code sees it, for indirect calls: a row of the image. */
 struct rotor_native_func {
 	uint32_t text; /* offset in the text; 0 bit set for Thumb code. UINT32_MAX: imported */
@@ -34,12 +28,14 @@ struct rotor_native_ctx {
 	void (*leave)(struct rotor_native_ctx *ctx); /* hands a request to the engine */
 	uint8_t *memory;                             /* linear memory 0 */
 	size_t memory_bytes;
-	uint32_t *globals;                 /* cells of the module's own globals, in order */
-	uint32_t *const *imported_globals; /* one pointer to cells for each imported global */
-	const struct rotor_native_table *tables;
+	uint32_t *globals; /* cells of all globals but imported mutable ones, in order */
+	const uint64_t
+		*imported_globals; /* for each imported global, 8 bytes: where its cells are */
+	const uint64_t *tables;    /* for each table, 8 bytes: where it is; there 8 bytes: where its
+				   elements are, then their count */
 	const struct rotor_native_func *funcs; /* one for each function, imported ones first */
 	const uint8_t *text;
-	const void *const *helpers;
+	void (*const *helpers)(void);
 	uintptr_t stack_limit; /* a frame that reaches below is a trap */
 	uint32_t *cells;       /* arguments and results of a request */
 	/* 32-bit fields, read and written by native code. */

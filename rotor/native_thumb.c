@@ -6,6 +6,8 @@
  */
 #include "rotor/native.h"
 
+#include "rotor/rotor.h"
+
 _Static_assert(offsetof(struct rotor_native_ctx, native_sp) == ROTOR_NATIVE_SP_32,
 	       "the assembly knows");
 _Static_assert(offsetof(struct rotor_native_ctx, engine_sp) == ROTOR_ENGINE_SP_32,
@@ -13,6 +15,11 @@ _Static_assert(offsetof(struct rotor_native_ctx, engine_sp) == ROTOR_ENGINE_SP_3
 _Static_assert(offsetof(struct rotor_native_ctx, request) == 48, "the assembly knows");
 
 void rotor_native_start(void);
+
+uint16_t rotor_image_target(void)
+{
+	return 3;
+}
 
 uintptr_t rotor_native_prepare(struct rotor_native_ctx *ctx, uintptr_t top, uintptr_t thunk,
 			       uintptr_t func, uint32_t *cells)

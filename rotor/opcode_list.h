@@ -14,28 +14,37 @@
 #ifndef ROTOR_OPCODE_LIST_H
 #define ROTOR_OPCODE_LIST_H
 
-/* Sets of binary operations: M(name, in, out, expr..., operands, result). */
+/* Sets of binary operations: M(operands, result, name, in, out, expr...). L is a constant of 32 bits
+ * (of 64 for f64, then called D). The order is that of enum form_operands. */
 #define SET_FULL(M, ...)                                                                           \
 	M(SS, A, __VA_ARGS__)                                                                      \
-	M(SS, S, __VA_ARGS__)                                                                      \
-	M(AS, A, __VA_ARGS__) M(AS, S, __VA_ARGS__) M(SA, A, __VA_ARGS__) M(SA, S, __VA_ARGS__)    \
-		M(SK, A, __VA_ARGS__) M(SK, S, __VA_ARGS__) M(AK, A, __VA_ARGS__)                  \
-			M(AK, S, __VA_ARGS__)
+	M(SS, S, __VA_ARGS__) M(AS, A, __VA_ARGS__) M(AS, S, __VA_ARGS__) M(SA, A, __VA_ARGS__)    \
+		M(SA, S, __VA_ARGS__) M(SK, A, __VA_ARGS__) M(SK, S, __VA_ARGS__)                  \
+			M(AK, A, __VA_ARGS__) M(AK, S, __VA_ARGS__)
 #define MASK_FULL 0x3ff
 #define SET_COMM(M, ...)                                                                           \
 	M(SS, A, __VA_ARGS__)                                                                      \
-	M(SS, S, __VA_ARGS__)                                                                      \
-	M(AS, A, __VA_ARGS__) M(AS, S, __VA_ARGS__) M(SK, A, __VA_ARGS__) M(SK, S, __VA_ARGS__)    \
-		M(AK, A, __VA_ARGS__) M(AK, S, __VA_ARGS__)
-#define MASK_COMM 0x3cf
+	M(SS, S, __VA_ARGS__) M(AS, A, __VA_ARGS__) M(AS, S, __VA_ARGS__) M(SK, A, __VA_ARGS__)    \
+		M(SK, S, __VA_ARGS__) M(AK, A, __VA_ARGS__) M(AK, S, __VA_ARGS__)                  \
+			M(SL, A, __VA_ARGS__) M(SL, S, __VA_ARGS__) M(AL, A, __VA_ARGS__)          \
+				M(AL, S, __VA_ARGS__)
+#define MASK_COMM 0x3fcf
 #define SET_NOK(M, ...)                                                                            \
 	M(SS, A, __VA_ARGS__)                                                                      \
-	M(SS, S, __VA_ARGS__)                                                                      \
-	M(AS, A, __VA_ARGS__) M(AS, S, __VA_ARGS__) M(SA, A, __VA_ARGS__) M(SA, S, __VA_ARGS__)
+	M(SS, S, __VA_ARGS__) M(AS, A, __VA_ARGS__) M(AS, S, __VA_ARGS__) M(SA, A, __VA_ARGS__)    \
+		M(SA, S, __VA_ARGS__)
 #define MASK_NOK 0x03f
 #define SET_COMM_NOK(M, ...)                                                                       \
 	M(SS, A, __VA_ARGS__) M(SS, S, __VA_ARGS__) M(AS, A, __VA_ARGS__) M(AS, S, __VA_ARGS__)
-#define MASK_COMM_NOK   0x00f
+#define MASK_COMM_NOK 0x00f
+#define SET_COMM_F32(M, ...)                                                                       \
+	SET_COMM_NOK(M, __VA_ARGS__)                                                               \
+	M(SL, A, __VA_ARGS__) M(SL, S, __VA_ARGS__) M(AL, A, __VA_ARGS__) M(AL, S, __VA_ARGS__)
+#define MASK_COMM_F32 0x3c0f
+#define SET_COMM_F64(M, ...)                                                                       \
+	SET_COMM_NOK(M, __VA_ARGS__)                                                               \
+	M(SD, A, __VA_ARGS__) M(SD, S, __VA_ARGS__) M(AD, A, __VA_ARGS__) M(AD, S, __VA_ARGS__)
+#define MASK_COMM_F64   0x3c0f
 #define SET_SS(M, ...)  M(SS, A, __VA_ARGS__)
 #define MASK_SS         0x001
 /* Division: the result in a slot only by a store of the accumulator. */
@@ -47,21 +56,36 @@
 #define MASK_CMP             0x145
 #define SET_CMP_NOSS(M, ...) M(AS, A, __VA_ARGS__) M(SK, A, __VA_ARGS__) M(AK, A, __VA_ARGS__)
 #define MASK_CMP_NOSS        0x144
-/* Unary operations and loads. */
+#define SET_CMP_L(M, ...)    SET_CMP(M, __VA_ARGS__) M(SL, A, __VA_ARGS__) M(AL, A, __VA_ARGS__)
+#define MASK_CMP_L           0x1545
+#define SET_CMP_NOSS_L(M, ...)                                                                     \
+	SET_CMP_NOSS(M, __VA_ARGS__) M(SL, A, __VA_ARGS__) M(AL, A, __VA_ARGS__)
+#define MASK_CMP_NOSS_L 0x1544
+/* Unary operations. */
 #define SET_UN(M, ...)                                                                             \
 	M(S, A, __VA_ARGS__) M(S, S, __VA_ARGS__) M(A, A, __VA_ARGS__) M(A, S, __VA_ARGS__)
-#define MASK_UN           0x00f
-#define SET_UN_A(M, ...)  M(S, A, __VA_ARGS__) M(A, A, __VA_ARGS__)
-#define MASK_UN_A         0x005
-#define SET_UN_SA(M, ...) M(S, A, __VA_ARGS__)
-#define MASK_UN_SA        0x001
-/* Stores: address, value. */
+#define MASK_UN          0x00f
+#define SET_UN_A(M, ...) M(S, A, __VA_ARGS__) M(A, A, __VA_ARGS__)
+#define MASK_UN_A        0x005
+/* Loads: the address is a slot or the accumulator, or one of them plus a slot or a constant. */
+#define SET_LD(M, ...)                                                                             \
+	SET_UN(M, __VA_ARGS__)                                                                     \
+	M(SS, A, __VA_ARGS__) M(SS, S, __VA_ARGS__) M(AS, A, __VA_ARGS__) M(AS, S, __VA_ARGS__)    \
+		M(SL, A, __VA_ARGS__) M(SL, S, __VA_ARGS__) M(AL, A, __VA_ARGS__)                  \
+			M(AL, S, __VA_ARGS__)
+#define MASK_LD 0x3cff
+/* Stores: address, value; here each bit of the mask is one variant. */
 #define SET_ST(M, ...)                                                                             \
 	M(SS, A, __VA_ARGS__)                                                                      \
 	M(AS, A, __VA_ARGS__) M(SA, A, __VA_ARGS__) M(SK, A, __VA_ARGS__) M(AK, A, __VA_ARGS__)
-#define MASK_ST           0x155
-#define SET_ST_SA(M, ...) M(SA, A, __VA_ARGS__)
-#define MASK_ST_SA        0x010
+#define MASK_ST 0x01f
+#define SET_ST_ALL(M, ...)                                                                         \
+	SET_ST(M, __VA_ARGS__)                                                                     \
+	M(SLS, A, __VA_ARGS__) M(SLA, A, __VA_ARGS__) M(SSS, A, __VA_ARGS__)                       \
+		M(SSA, A, __VA_ARGS__)
+#define MASK_ST_ALL      0x1ff
+#define SET_ST_F(M, ...) M(SA, A, __VA_ARGS__) M(SLA, A, __VA_ARGS__) M(SSA, A, __VA_ARGS__)
+#define MASK_ST_F        0x144
 
 /* R(name, operand type, result type, set, result from a and b); NaN rules: Wasm 2.0 4.3.3. */
 #define FORM_BIN_LIST(R)                                                                           \
@@ -87,16 +111,16 @@
 	R(I64_SHR_U, u64, u64, FULL, a >> (b & 63))                                                \
 	R(I64_ROTL, u64, u64, FULL, rotl64(a, b))                                                  \
 	R(I64_ROTR, u64, u64, SS, rotl64(a, 0 - b))                                                \
-	R(F32_ADD, f32, f32, COMM_NOK, a + b)                                                      \
+	R(F32_ADD, f32, f32, COMM_F32, a + b)                                                      \
 	R(F32_SUB, f32, f32, NOK, a - b)                                                           \
-	R(F32_MUL, f32, f32, COMM_NOK, a *b)                                                       \
+	R(F32_MUL, f32, f32, COMM_F32, a *b)                                                       \
 	R(F32_DIV, f32, f32, NOK, a / b)                                                           \
 	R(F32_MIN, f32, f32, SS, f32_min(a, b))                                                    \
 	R(F32_MAX, f32, f32, SS, f32_max(a, b))                                                    \
 	R(F32_COPYSIGN, f32, f32, SS, __builtin_copysignf(a, b))                                   \
-	R(F64_ADD, f64, f64, COMM_NOK, a + b)                                                      \
+	R(F64_ADD, f64, f64, COMM_F64, a + b)                                                      \
 	R(F64_SUB, f64, f64, NOK, a - b)                                                           \
-	R(F64_MUL, f64, f64, COMM_NOK, a *b)                                                       \
+	R(F64_MUL, f64, f64, COMM_F64, a *b)                                                       \
 	R(F64_DIV, f64, f64, NOK, a / b)                                                           \
 	R(F64_MIN, f64, f64, SS, f64_min(a, b))                                                    \
 	R(F64_MAX, f64, f64, SS, f64_max(a, b))                                                    \
@@ -128,16 +152,16 @@
 /* R(name, operand type, set, condition, inverse, mirror): integer comparisons. Each stands three
  * times in the form: as a value, as a forward branch (BR_) and as a charged backward one (BACK_). */
 #define FORM_CMP_LIST(R)                                                                           \
-	R(I32_EQ, u32, CMP, a == b, I32_NE, I32_EQ)                                                \
-	R(I32_NE, u32, CMP, a != b, I32_EQ, I32_NE)                                                \
-	R(I32_LT_S, i32, CMP, a < b, I32_GE_S, I32_GT_S)                                           \
-	R(I32_LT_U, u32, CMP, a < b, I32_GE_U, I32_GT_U)                                           \
-	R(I32_GT_S, i32, CMP_NOSS, a > b, I32_LE_S, I32_LT_S)                                      \
-	R(I32_GT_U, u32, CMP_NOSS, a > b, I32_LE_U, I32_LT_U)                                      \
-	R(I32_LE_S, i32, CMP, a <= b, I32_GT_S, I32_GE_S)                                          \
-	R(I32_LE_U, u32, CMP, a <= b, I32_GT_U, I32_GE_U)                                          \
-	R(I32_GE_S, i32, CMP_NOSS, a >= b, I32_LT_S, I32_LE_S)                                     \
-	R(I32_GE_U, u32, CMP_NOSS, a >= b, I32_LT_U, I32_LE_U)                                     \
+	R(I32_EQ, u32, CMP_L, a == b, I32_NE, I32_EQ)                                              \
+	R(I32_NE, u32, CMP_L, a != b, I32_EQ, I32_NE)                                              \
+	R(I32_LT_S, i32, CMP_L, a < b, I32_GE_S, I32_GT_S)                                         \
+	R(I32_LT_U, u32, CMP_L, a < b, I32_GE_U, I32_GT_U)                                         \
+	R(I32_GT_S, i32, CMP_NOSS_L, a > b, I32_LE_S, I32_LT_S)                                    \
+	R(I32_GT_U, u32, CMP_NOSS_L, a > b, I32_LE_U, I32_LT_U)                                    \
+	R(I32_LE_S, i32, CMP_L, a <= b, I32_GT_S, I32_GE_S)                                        \
+	R(I32_LE_U, u32, CMP_L, a <= b, I32_GT_U, I32_GE_U)                                        \
+	R(I32_GE_S, i32, CMP_NOSS_L, a >= b, I32_LT_S, I32_LE_S)                                   \
+	R(I32_GE_U, u32, CMP_NOSS_L, a >= b, I32_LT_U, I32_LE_U)                                   \
 	R(I64_EQ, u64, CMP, a == b, I64_NE, I64_EQ)                                                \
 	R(I64_NE, u64, CMP, a != b, I64_EQ, I64_NE)                                                \
 	R(I64_LT_S, i64, CMP, a < b, I64_GE_S, I64_GT_S)                                           \
@@ -218,14 +242,14 @@
 
 /* R(name, type in memory, result type, set); immediate: offset. */
 #define FORM_LOAD_LIST(R)                                                                          \
-	R(I32_LOAD, uint32_t, u32, UN)                                                             \
-	R(I64_LOAD, uint64_t, u64, UN)                                                             \
-	R(F32_LOAD, float, f32, UN)                                                                \
-	R(F64_LOAD, double, f64, UN)                                                               \
-	R(I32_LOAD8_S, int8_t, i32, UN)                                                            \
-	R(I32_LOAD8_U, uint8_t, u32, UN)                                                           \
-	R(I32_LOAD16_S, int16_t, i32, UN)                                                          \
-	R(I32_LOAD16_U, uint16_t, u32, UN)                                                         \
+	R(I32_LOAD, uint32_t, u32, LD)                                                             \
+	R(I64_LOAD, uint64_t, u64, LD)                                                             \
+	R(F32_LOAD, float, f32, LD)                                                                \
+	R(F64_LOAD, double, f64, LD)                                                               \
+	R(I32_LOAD8_S, int8_t, i32, LD)                                                            \
+	R(I32_LOAD8_U, uint8_t, u32, LD)                                                           \
+	R(I32_LOAD16_S, int16_t, i32, LD)                                                          \
+	R(I32_LOAD16_U, uint16_t, u32, LD)                                                         \
 	R(I64_LOAD8_S, int8_t, i64, UN_A)                                                          \
 	R(I64_LOAD8_U, uint8_t, u64, UN_A)                                                         \
 	R(I64_LOAD16_S, int16_t, i64, UN_A)                                                        \
@@ -236,12 +260,12 @@
 /* R(name, type in memory, value's type, set); immediate: offset. Floats in slots are stored as
  * integers, so only their accumulators have rows. */
 #define FORM_STORE_LIST(R)                                                                         \
-	R(I32_STORE, uint32_t, u32, ST)                                                            \
-	R(I64_STORE, uint64_t, u64, ST)                                                            \
-	R(F32_STORE, float, f32, ST_SA)                                                            \
-	R(F64_STORE, double, f64, ST_SA)                                                           \
-	R(I32_STORE8, uint8_t, u32, ST)                                                            \
-	R(I32_STORE16, uint16_t, u32, ST)                                                          \
+	R(I32_STORE, uint32_t, u32, ST_ALL)                                                        \
+	R(I64_STORE, uint64_t, u64, ST_ALL)                                                        \
+	R(F32_STORE, float, f32, ST_F)                                                             \
+	R(F64_STORE, double, f64, ST_F)                                                            \
+	R(I32_STORE8, uint8_t, u32, ST_ALL)                                                        \
+	R(I32_STORE16, uint16_t, u32, ST_ALL)                                                      \
 	R(I64_STORE8, uint8_t, u64, ST)                                                            \
 	R(I64_STORE16, uint16_t, u64, ST)                                                          \
 	R(I64_STORE32, uint32_t, u64, ST)
@@ -260,7 +284,10 @@
 	R(UNREACHABLE, 1, 1)                                                                       \
 	R(MOV32, 3, 0) /* from, to */                                                              \
 	R(MOV64, 3, 0)                                                                             \
-	R(K16_32, 3, 0) /* constant, to */                                                         \
+	R(MOV32_2, 5, 0) /* two moves: from, to, from, to */                                       \
+	R(LEA_SL, 5, 0)  /* slot, 32-bit constant, to: their sum; a move */                        \
+	R(LEA_SS, 4, 0)  /* slot, slot, to */                                                      \
+	R(K16_32, 3, 0)  /* constant, to */                                                        \
 	R(K32_32, 4, 0)                                                                            \
 	R(K16_64, 3, 0) /* sign-extended */                                                        \
 	R(K32_64, 4, 0)                                                                            \

@@ -119,6 +119,37 @@ ROTOR_MUST_USE enum rotor_err rotor_load_end(struct rotor_loader *loader,
 /* The last error of a loader; lent until the next call. */
 const struct rotor_diag *rotor_load_diag(const struct rotor_loader *loader);
 
+/* ---- native images: modules compiled ahead of time by rotorc ---- */
+
+/* What a loader accepts. */
+struct rotor_image_policy {
+	uint16_t target;           /* number of this processor in images: rotor_image_target() */
+	const uint8_t *keys;       /* trusted Ed25519 public keys, 32 bytes each */
+	uint32_t key_count;
+	bool allow_unsigned;       /* an unsigned image is as powerful as the program that loads it */
+	bool allow_unmetered;      /* code without fuel cannot be stopped: for measuring only */
+	const uint8_t *wasm_digest; /* SHA-256 of the module it must have been made from; NULL: any */
+	/* Checks an Ed25519 signature (64 bytes) over bytes; NULL: signed images are refused. */
+	bool (*verify)(void *user, const uint8_t *key, const uint8_t *signature, const void *bytes,
+		       size_t count);
+	void *user;
+};
+
+/* The number of the processor that this build runs on; 0: native code cannot be run here. */
+uint16_t rotor_image_target(void);
+
+/* True if bytes begin like a native image. */
+bool rotor_is_image(const void *bytes, size_t count);
+
+/* Loads a native image, which stays where it is (at a multiple of 8, in memory that can be executed) as long as the
+ * module is used. The module then behaves as one loaded from Wasm. Refuses with a reason what is truncated, altered,
+ * for another processor, engine or module, or not signed by a trusted key. */
+ROTOR_MUST_USE enum rotor_err rotor_load_image(void *block, size_t block_bytes, const void *image,
+					       size_t image_bytes,
+					       const struct rotor_image_policy *policy,
+					       const struct rotor_module **out,
+					       struct rotor_diag *diag);
+
 /* Bytes of the block that the module takes, from its beginning; a multiple of 8. */
 size_t rotor_module_bytes(const struct rotor_module *module);
 

@@ -12,7 +12,7 @@
  *     PENDING --rotor_answer--> READY | TRAPPED;  PENDING --rotor_call--> READY (nested)
  *     CROSS --callee done--> READY;  TRAPPED --rotor_call--> READY
  */
-#include "rotor/instance.h"
+#include "rotor/native_run.h"
 
 static struct rotor_instance *deepest(struct rotor_instance *root)
 {
@@ -24,7 +24,7 @@ static uint32_t call_cells(const struct rotor_module *m, uint32_t func)
 {
 	const struct functype *t = module_functype(m, func);
 
-	if (func < m->func_imports) {
+	if (func < m->func_imports || m->native != NULL) {
 		return BASE_MAX(t->param_cells, t->result_cells);
 	}
 	return m->funcs[func].frame_cells;
@@ -50,10 +50,18 @@ static void leave(struct rotor_instance *in)
 {
 	const struct activation a = *instance_activation(in);
 
+	if (in->pc == FORM_IN_NATIVE) {
+		native_leave(in);
+	}
 	in->activation = a.outer;
 	in->pc = a.pc;
 	in->fp = a.fp;
 	in->state = (uint8_t)a.state;
+}
+
+static uint32_t stack_end(const struct rotor_instance *in)
+{
+	return in->module->native != NULL ? native_stack_end(in) : in->stack_cells;
 }
 
 /* Begins an activation; args are the argument's cells. False: no stack left. */
@@ -64,7 +72,7 @@ static bool enter(struct rotor_instance *in, uint32_t func, uint32_t caller, con
 	uint32_t at = stack_top(in), fp = at + ACTIVATION_CELLS;
 	struct activation *a = (struct activation *)&in->stack[at];
 
-	if ((uint64_t)fp + call_cells(m, func) > in->stack_cells) {
+	if ((uint64_t)fp + call_cells(m, func) > stack_end(in)) {
 		return false;
 	}
 	*a = (struct activation){in->activation, in->pc,    in->fp,     func,
@@ -74,7 +82,9 @@ static bool enter(struct rotor_instance *in, uint32_t func, uint32_t caller, con
 	in->state = RUN_READY;
 	memmove(in->stack + fp, args, module_functype(m, func)->param_cells * 4u);
 	in->pc = FORM_AT_IMPORT;
-	if (func >= m->func_imports) {
+	if (func >= m->func_imports && m->native != NULL) {
+		in->pc = FORM_AT_NATIVE;
+	} else if (func >= m->func_imports) {
 		memset(in->stack + fp + f->zero_from, 0, f->zero_count * 4u);
 		in->stack[fp + f->zero_from + f->zero_count] = FORM_AT_HALT;
 		in->pc = f->form;
@@ -275,6 +285,9 @@ static enum rotor_status trapped(struct rotor_instance *root, struct rotor_insta
 static void go_on_after_call(struct rotor_instance *in)
 {
 	in->state = RUN_READY;
+	if (in->pc == FORM_IN_NATIVE) {
+		return;
+	}
 	in->pc += form_length(in->module->form + in->pc);
 }
 
@@ -328,11 +341,19 @@ static enum rotor_status stopped(struct rotor_instance *root, struct rotor_insta
 	return ROTOR_FUEL;
 }
 
+static enum stop run_one(struct rotor_instance *in, uint64_t *fuel, struct rotor_instance *root)
+{
+	if (in->module->native != NULL) {
+		return native_run(in, fuel, &root->fuel_used, &root->interrupt);
+	}
+	return exec_run(in, fuel, &root->fuel_used, &root->interrupt);
+}
+
 static enum rotor_status run(struct rotor_instance *root, uint64_t fuel)
 {
 	for (;;) {
 		struct rotor_instance *in = deepest(root);
-		enum stop why = exec_run(in, &fuel, &root->fuel_used, &root->interrupt);
+		enum stop why = run_one(in, &fuel, root);
 
 		switch (why) {
 		case STOP_DONE:

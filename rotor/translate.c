@@ -73,7 +73,7 @@ static int settle(struct rotor_loader *l, struct entry *e, bool consts)
 		return emit_flush(l);
 	}
 	TRY(emit_move(l, e, e->pos));
-	l->t.locals_on_stack -= e->kind == ENTRY_LOCAL;
+	l->t.locals_on_stack -= entry_borrows(e->kind);
 	e->kind = ENTRY_TEMP;
 	return 0;
 }
@@ -103,6 +103,12 @@ int t_settle_locals(struct rotor_loader *l)
 	return 0;
 }
 
+static bool refers_to(const struct entry *e, uint16_t slot)
+{
+	return entry_borrows(e->kind) &&
+	       (e->lo == slot || (e->kind == ENTRY_SUM2 && e->hi == slot));
+}
+
 /* Copies local slot to the entries that refer to it. */
 static int preserve(struct rotor_loader *l, uint16_t slot)
 {
@@ -113,7 +119,7 @@ static int preserve(struct rotor_loader *l, uint16_t slot)
 	}
 	while (e > l->sp) {
 		e--;
-		if (e->kind == ENTRY_LOCAL && e->lo == slot) {
+		if (refers_to(e, slot)) {
 			TRY(settle(l, e, false));
 		}
 	}
@@ -133,6 +139,14 @@ int t_result(struct rotor_loader *l, struct entry *e)
 {
 	struct pending *p = &l->t.pending;
 
+	if (l->t.lazy.kind != ENTRY_TEMP) {
+		e->kind = l->t.lazy.kind;
+		e->lo = l->t.lazy.lo;
+		e->hi = l->t.lazy.hi;
+		l->t.lazy.kind = ENTRY_TEMP;
+		l->t.locals_on_stack++;
+		return 0;
+	}
 	p->entry = e;
 	e->kind = ENTRY_PENDING;
 	/* There is no way from a global to a float accumulator. */
@@ -203,6 +217,10 @@ static unsigned simplify(unsigned generic, struct entry *b)
 	if (generic == G_I32_SUB || generic == G_I64_SUB) {
 		k = 0 - k;
 		generic = generic == G_I32_SUB ? G_I32_ADD : G_I64_ADD;
+	} else if (generic == G_F32_SUB || generic == G_F64_SUB) {
+		/* Adding the negative is the same; the sign of a NaN result may be either. */
+		k ^= generic == G_F32_SUB ? UINT64_C(1) << 31 : UINT64_C(1) << 63;
+		generic = generic == G_F32_SUB ? G_F32_ADD : G_F64_ADD;
 	} else if (generic == G_I32_ROTR || generic == G_I64_ROTR) {
 		k = 0 - k;
 		k &= generic == G_I32_ROTR ? 31 : 63;
@@ -220,7 +238,10 @@ static unsigned mirror_of(unsigned generic)
 	if (info->class == CLASS_CMP) {
 		return mirrors[generic];
 	}
-	return info->variants == MASK_COMM || info->variants == MASK_COMM_NOK ? generic : G_COUNT;
+	return info->variants == MASK_COMM || info->variants == MASK_COMM_NOK ||
+			       info->variants == MASK_COMM_F32
+		       ? generic
+		       : G_COUNT;
 }
 
 /* Turns a comparison into its opposite; of two slots, GT and GE are LT and LE swapped. */
@@ -234,6 +255,38 @@ static void invert(struct pending *p)
 		p->b = first;
 		p->generic = mirrors[p->generic];
 	}
+}
+
+/* Whether a's slot holds its value until the result, in the place of first, is used. */
+static bool stays(const struct entry *a, const struct entry *first)
+{
+	return a->kind == ENTRY_LOCAL || (a->kind == ENTRY_TEMP && a->pos == first->pos);
+}
+
+/* a + b as a sum that is computed where it is used. */
+static bool lazy_sum(struct translator *t, const struct entry *a, const struct entry *b)
+{
+	uint16_t slot_a, slot_b;
+
+	if (b->kind == ENTRY_CONST && a->kind == ENTRY_SUM) {
+		t->lazy = *a;
+		t->lazy.hi += b->lo;
+		return true;
+	}
+	if (!stays(a, a) || !emit_slot(a, &slot_a) || emit_held(t, a)) {
+		return false;
+	}
+	if (b->kind == ENTRY_CONST) {
+		t->lazy.kind = ENTRY_SUM;
+		t->lazy.hi = b->lo;
+	} else if (stays(b, a) && emit_slot(b, &slot_b) && !emit_held(t, b)) {
+		t->lazy.kind = ENTRY_SUM2;
+		t->lazy.hi = slot_b;
+	} else {
+		return false;
+	}
+	t->lazy.lo = slot_a;
+	return true;
 }
 
 int t_binary(struct rotor_loader *l, unsigned generic, struct entry *a, struct entry *b)
@@ -250,6 +303,9 @@ int t_binary(struct rotor_loader *l, unsigned generic, struct entry *a, struct e
 		return 0;
 	}
 	generic = simplify(generic, b);
+	if (generic == G_I32_ADD && lazy_sum(&l->t, a, b)) {
+		return 0;
+	}
 	mirror = mirror_of(generic);
 	TRY(emit_bind(l, form_generics[generic].variants,
 		      mirror < G_COUNT ? form_generics[mirror].variants : 0, a, b, &at, &swapped));
@@ -272,6 +328,35 @@ static int far_address(struct rotor_loader *l, struct entry *a, uint32_t offset,
 	return 0;
 }
 
+/* Makes the address of a load of a sum; false: it is none, or there is no variant for it. */
+static bool load_of_sum(struct rotor_loader *l, unsigned generic, const struct entry *a,
+			struct bound *at)
+{
+	const struct pending *p = &l->t.pending;
+
+	if (form_generics[generic].variants != MASK_LD) {
+		return false;
+	}
+	if (a->kind == ENTRY_SUM || a->kind == ENTRY_SUM2) {
+		at->operands = a->kind == ENTRY_SUM ? OPERANDS_SL : OPERANDS_LOAD_SS;
+		at->a = (uint16_t)a->lo;
+		at->b = a->hi;
+		return true;
+	}
+	/* The addition is pending: it is not emitted but taken over. */
+	if (a->kind != ENTRY_PENDING || p->generic != G_I32_ADD || p->operands == OPERANDS_SA) {
+		return false;
+	}
+	at->a = p->a;
+	at->b = p->b;
+	at->operands = p->operands == OPERANDS_SS   ? (unsigned)OPERANDS_LOAD_SS
+		       : p->operands == OPERANDS_AS ? (unsigned)OPERANDS_LOAD_AS
+		       : p->operands == OPERANDS_SK || p->operands == OPERANDS_SL
+			       ? (unsigned)OPERANDS_SL
+			       : (unsigned)OPERANDS_AL;
+	return true;
+}
+
 int t_load(struct rotor_loader *l, unsigned generic, struct entry *a, uint32_t offset)
 {
 	struct bound at = {0};
@@ -279,29 +364,66 @@ int t_load(struct rotor_loader *l, unsigned generic, struct entry *a, uint32_t o
 	if (offset > UINT16_MAX) {
 		TRY(far_address(l, a, offset, &at));
 		offset = 0;
-	} else {
+	} else if (!load_of_sum(l, generic, a, &at)) {
 		TRY(emit_bind_one(l, a, &at));
+	} else if (a->kind != ENTRY_PENDING) {
+		TRY(emit_flush(l));
 	}
 	set_pending(l, generic, &at);
 	l->t.pending.c = (uint16_t)offset;
 	return 0;
 }
 
+/* A store's variants as emit_bind wants them: two bits each, of the first five. */
+static uint16_t bind_mask(uint16_t variants)
+{
+	uint16_t mask = 0;
+
+	for (unsigned i = 0; i < 5; i++) {
+		mask = (uint16_t)(mask | (variants >> i & 1) << (2 * i));
+	}
+	return mask;
+}
+
 static int emit_store(struct rotor_loader *l, unsigned generic, const struct bound *at,
 		      uint32_t offset)
 {
 	const struct form_generic_info *info = &form_generics[generic];
-	uint16_t units[4] = {emit_variant(info->base, info->variants, at->operands, false)};
+	uint16_t units[8] = {emit_variant_bit(info->base, info->variants, at->operands)};
 	unsigned n = 1;
 
 	ASSERT(units[0] != F_HALT);
-	if (at->operands != OPERANDS_AS && at->operands != OPERANDS_AK) {
-		units[n++] = at->a;
+	n += emit_operands(at->operands, ROTOR_I32, at->a, at->b & 0xffff, units + n);
+	units[n++] = (uint16_t)offset;
+	TRY(emit_map(l, l->body.at));
+	return emit(l, n, units);
+}
+
+/* Stores to a sum: the value in the accumulator or a slot. */
+static int store_to_sum(struct rotor_loader *l, unsigned generic, const struct entry *a,
+			struct entry *v, uint32_t offset)
+{
+	const struct form_generic_info *info = &form_generics[generic];
+	bool acc = v->kind == ENTRY_PENDING || emit_held(&l->t, v);
+	bool two = a->kind == ENTRY_SUM2;
+	uint16_t units[8] = {0, (uint16_t)a->lo, (uint16_t)a->hi}, slot = 0;
+	unsigned n = 3;
+
+	if (v->kind == ENTRY_PENDING) {
+		TRY(emit_pending_acc(l));
+	} else if (!acc) {
+		TRY(emit_to_slot(l, v, &slot));
 	}
-	if (at->operands != OPERANDS_SA) {
-		units[n++] = at->b;
+	if (!two) {
+		units[n++] = (uint16_t)(a->hi >> 16);
+	}
+	if (!acc) {
+		units[n++] = slot;
 	}
 	units[n++] = (uint16_t)offset;
+	units[0] = emit_variant_bit(info->base, info->variants,
+				    (two ? OPERANDS_STORE_SSS : OPERANDS_STORE_SLS) + acc);
+	ASSERT(units[0] != F_HALT);
 	TRY(emit_map(l, l->body.at));
 	return emit(l, n, units);
 }
@@ -327,9 +449,6 @@ static int far_store(struct rotor_loader *l, unsigned generic, struct entry *a, 
 	struct bound at = {0};
 	uint16_t slot;
 
-	if (l->t.pending.entry != NULL && a->kind != ENTRY_PENDING && v->kind != ENTRY_PENDING) {
-		TRY(emit_flush(l));
-	}
 	TRY(emit_to_slot(l, v, &slot));
 	TRY(far_address(l, a, offset, &at));
 	at.operands = OPERANDS_AS;
@@ -346,14 +465,18 @@ int t_store(struct rotor_loader *l, unsigned generic, struct entry *a, struct en
 	struct bound at = {0};
 	bool swapped;
 
-	if (offset > UINT16_MAX) {
-		return far_store(l, generic, a, v, offset);
-	}
 	if (l->t.pending.entry != NULL && a->kind != ENTRY_PENDING && v->kind != ENTRY_PENDING) {
 		TRY(emit_flush(l));
 	}
+	if (offset > UINT16_MAX) {
+		return far_store(l, generic, a, v, offset);
+	}
 	generic = store_as(l, generic, a, v);
-	TRY(emit_bind(l, form_generics[generic].variants, 0, a, v, &at, &swapped));
+	if ((a->kind == ENTRY_SUM || a->kind == ENTRY_SUM2) &&
+	    (form_generics[generic].variants >> OPERANDS_STORE_SLA & 1) != 0) {
+		return store_to_sum(l, generic, a, v, offset);
+	}
+	TRY(emit_bind(l, bind_mask(form_generics[generic].variants), 0, a, v, &at, &swapped));
 	return emit_store(l, generic, &at, offset);
 }
 
@@ -416,6 +539,9 @@ int t_local_set(struct rotor_loader *l, uint16_t slot, uint8_t type, struct entr
 	}
 	TRY(emit_flush(l));
 	TRY(preserve(l, slot));
+	if (v->kind == ENTRY_SUM || v->kind == ENTRY_SUM2) {
+		return emit_sum(l, v, slot);
+	}
 	return emit_move(l, v, slot);
 }
 
@@ -452,6 +578,10 @@ int t_global_set(struct rotor_loader *l, uint8_t type, uint16_t cell, struct ent
 	}
 	if (v->kind != ENTRY_PENDING) {
 		TRY(emit_flush(l));
+	}
+	if (v->kind == ENTRY_SUM || v->kind == ENTRY_SUM2) {
+		TRY(emit_sum(l, v, NO_SLOT));
+		return EMIT(l, F_GSET32_A, cell);
 	}
 	if (!is_float && emit_held(&l->t, v)) {
 		return EMIT(l, two ? F_GSET64_A : F_GSET32_A, cell);

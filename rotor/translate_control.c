@@ -166,7 +166,7 @@ static int take_test(struct rotor_loader *l, struct entry *cond, bool invert, st
 	if (p.operands == OPERANDS_SS && (form_generics[out->base].variants & 1) == 0) {
 		/* The inverse of two slots exists with its operands swapped. */
 		out->base = (uint16_t)t_mirror(out->base);
-		out->at.a = p.b;
+		out->at.a = (uint16_t)p.b;
 		out->at.b = p.a;
 	}
 	return 0;
@@ -189,17 +189,13 @@ static unsigned test_units(const struct test *t, bool back, uint16_t *units)
 	units[0] = emit_variant(back ? compare_ops[t->base].back : compare_ops[t->base].branch,
 				form_generics[t->base].variants, operands, false);
 	ASSERT(units[0] != F_HALT);
-	if (operands == OPERANDS_SS || operands == OPERANDS_SK) {
-		units[n++] = t->at.a;
-	}
-	units[n++] = t->at.b;
-	return n;
+	return n + emit_operands(operands, form_generics[t->base].in, t->at.a, t->at.b, units + n);
 }
 
 /* Jumps forward, into the chain, if the test holds. */
 static int branch_forward(struct rotor_loader *l, const struct test *t, uint32_t *chain)
 {
-	uint16_t units[4];
+	uint16_t units[6];
 	unsigned n = test_units(t, false, units);
 
 	TRY(emit(l, n, units));
@@ -214,7 +210,7 @@ static bool fits_back(const struct rotor_loader *l, const struct ctl *c)
 
 static int branch_back(struct rotor_loader *l, const struct test *t, const struct ctl *c)
 {
-	uint16_t units[6];
+	uint16_t units[8];
 	unsigned n = test_units(t, true, units);
 
 	units[n++] = (uint16_t)loop_cost(l, c);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Traps: reasons in words, what host functions say, and the backtrace. */
-#include "rotor/instance.h"
+#include "rotor/native_run.h"
 
 enum rotor_trap rotor_trap(const struct rotor_instance *in)
 {
@@ -91,6 +91,9 @@ bool rotor_frame(const struct rotor_instance *in, uint32_t i, struct rotor_frame
 
 	if (w.activation == 0) {
 		return false;
+	}
+	if (in->module->native != NULL) {
+		return native_frame(in, i, out);
 	}
 	for (; i > 0; i--) {
 		if (!outward(in, &w)) {

@@ -231,7 +231,7 @@ static int pop(struct rotor_loader *l, uint8_t type, struct entry *out)
 			return mismatch(l);
 		}
 		l->sp++;
-		l->t.locals_on_stack -= e.kind == ENTRY_LOCAL;
+		l->t.locals_on_stack -= entry_borrows(e.kind);
 	}
 	if (out != NULL) {
 		*out = e;

@@ -654,7 +654,7 @@ static void make_types(struct gen *g)
 	}
 	g->ctx_type = LLVMStructTypeInContext(lc, fields, GEN_FIELD_COUNT, 0);
 	g->func_row = LLVMStructTypeInContext(lc, (LLVMTypeRef[]){g->i32, g->i32}, 2, 0);
-	g->table_row = LLVMStructTypeInContext(lc, (LLVMTypeRef[]){g->ptr, g->i32}, 2, 0);
+	g->table_row = LLVMStructTypeInContext(lc, (LLVMTypeRef[]){g->i64, g->i32}, 2, 0);
 }
 
 static void make_metadata(struct gen *g)

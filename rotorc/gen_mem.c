@@ -129,6 +129,14 @@ LLVMValueRef gen_load_cell(struct gen *g, LLVMValueRef cells, uint32_t cell, uin
 	return gen_tag(g, v, false);
 }
 
+/* Pointer idx of an array of pointers that take 8 bytes each. */
+static LLVMValueRef pointer_at(struct gen *g, LLVMValueRef array, uint32_t idx)
+{
+	LLVMValueRef at = gen_i32(g, idx);
+
+	return LLVMBuildLoad2(g->b, g->ptr, LLVMBuildGEP2(g->b, g->i64, array, &at, 1, ""), "");
+}
+
 void gen_global(struct gen *g, const struct rc_insn *in)
 {
 	const struct rc_global *global = &g->m->globals[in->a];
@@ -137,10 +145,7 @@ void gen_global(struct gen *g, const struct rc_insn *in)
 	uint32_t cell = global->slot;
 
 	if (global->imported) {
-		LLVMValueRef idx = gen_i32(g, global->slot),
-			     at = LLVMBuildGEP2(g->b, g->ptr, cells, &idx, 1, "");
-
-		cells = LLVMBuildLoad2(g->b, g->ptr, at, "");
+		cells = pointer_at(g, cells, global->slot);
 		LLVMSetMetadata(cells, g->invariant_kind, g->invariant);
 		cell = 0;
 	}
@@ -336,12 +341,12 @@ void gen_call(struct gen *g, uint32_t func, bool tail)
 void gen_call_indirect(struct gen *g, const struct rc_insn *in, bool tail)
 {
 	const struct rc_type *t = &g->m->types[in->a];
-	LLVMValueRef tables = gen_load_field(g, GEN_TABLES), table = gen_i32(g, in->b),
-		     idx = gen_pop(g);
-	LLVMValueRef count = row_field(g, g->table_row, tables, table, 1, g->i32);
+	LLVMValueRef idx = gen_pop(g), zero = gen_i32(g, 0);
+	LLVMValueRef table = pointer_at(g, gen_load_field(g, GEN_TABLES), in->b);
+	LLVMValueRef count = row_field(g, g->table_row, table, zero, 1, g->i32);
 
 	gen_trap_if(g, LLVMBuildICmp(g->b, LLVMIntUGE, idx, count, ""), ROTOR_TRAP_ELEMENT);
-	LLVMValueRef elems = row_field(g, g->table_row, tables, table, 0, g->ptr);
+	LLVMValueRef elems = LLVMBuildLoad2(g->b, g->ptr, table, "");
 	LLVMValueRef wide = g->t->pointer_bits == 64 ? LLVMBuildZExt(g->b, idx, g->i64, "") : idx;
 	LLVMValueRef slot = LLVMBuildGEP2(g->b, g->i32, elems, &wide, 1, "");
 	LLVMValueRef ref = gen_tag(g, LLVMBuildLoad2(g->b, g->i32, slot, ""), false);

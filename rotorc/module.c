@@ -108,6 +108,15 @@ static struct rc_global *add_global(struct rc_module *m)
 	return &m->globals[m->global_count++];
 }
 
+/* The next cells of the globals that have some: all but imported mutable ones. */
+static uint32_t take_cells(struct rc_module *m, uint8_t type)
+{
+	uint32_t at = m->global_cells;
+
+	m->global_cells += type == ROTOR_I64 || type == ROTOR_F64 ? 2 : 1;
+	return at;
+}
+
 static void read_imports(struct rc_module *m, struct rc_reader *r)
 {
 	uint32_t count = rc_read_u32(r), page;
@@ -138,8 +147,8 @@ static void read_imports(struct rc_module *m, struct rc_reader *r)
 
 			g->type = *r->at++;
 			g->mutable = *r->at++ != 0;
-			g->imported = true;
-			g->slot = m->global_count - 1;
+			g->imported = g->mutable;
+			g->slot = g->mutable ? m->global_count - 1 : take_cells(m, g->type);
 			break;
 		}
 		}
@@ -179,15 +188,14 @@ static void skip_const_expr(struct rc_reader *r)
 
 static void read_globals(struct rc_module *m, struct rc_reader *r)
 {
-	uint32_t count = rc_read_u32(r), slot = 0;
+	uint32_t count = rc_read_u32(r);
 
 	for (uint32_t i = 0; i < count; i++) {
 		struct rc_global *g = add_global(m);
 
 		g->type = *r->at++;
 		g->mutable = *r->at++ != 0;
-		g->slot = slot;
-		slot += g->type == ROTOR_I64 || g->type == ROTOR_F64 ? 2 : 1;
+		g->slot = take_cells(m, g->type);
 		skip_const_expr(r);
 	}
 }

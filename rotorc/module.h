@@ -38,7 +38,7 @@ struct rc_module {
 	struct rc_func *funcs;
 	uint32_t func_count, imported_count;
 	struct rc_global *globals;
-	uint32_t global_count;
+	uint32_t global_count, global_cells;
 	uint32_t table_count;
 	bool has_memory, memory_imported, memory_grows, tail_calls;
 	uint64_t memory_sure;        /* bytes of memory that every instance backs */

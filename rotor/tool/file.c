@@ -7,7 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "rotor/tool/tool.h"
+#include "rotor/tool/image.h"
 
 bool file_map(const char *path, struct mapped *out)
 {
@@ -60,6 +60,7 @@ void block_free(void *block, size_t bytes)
 
 const struct rotor_module *module_open(const char *path, struct mapped *file)
 {
+	const struct image_trust trust = {.allow_unsigned = true};
 	const struct rotor_module *module;
 	struct rotor_diag diag;
 	size_t bytes;
@@ -74,8 +75,7 @@ const struct rotor_module *module_open(const char *path, struct mapped *file)
 		complain("%s: no memory for the module", path);
 		return NULL;
 	}
-	if (rotor_load(block, bytes, file->bytes, file->count, ROTOR_LOAD_BYTES_STAY, &module,
-		       &diag) != ROTOR_OK) {
+	if (module_load(block, bytes, file, &trust, &module, &diag) != ROTOR_OK) {
 		complain("%s: %s (byte 0x%x)", path, diag.text, (unsigned)diag.offset);
 		block_free(block, bytes);
 		return NULL;

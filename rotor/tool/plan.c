@@ -163,8 +163,7 @@ static int load(struct plan *plan, const struct plan_options *o, const char *pat
 		complain("no memory for a pool of %zu bytes", plan->block_bytes);
 		return EXIT_LIMIT;
 	}
-	err = rotor_load(plan->block, plan->block_bytes, file->bytes, file->count,
-			 ROTOR_LOAD_BYTES_STAY, &plan->module, &diag);
+	err = module_load(plan->block, plan->block_bytes, file, &o->trust, &plan->module, &diag);
 	if (err == ROTOR_OK) {
 		return EXIT_OK;
 	}

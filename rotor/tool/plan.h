@@ -3,6 +3,7 @@
 #ifndef ROTOR_TOOL_PLAN_H
 #define ROTOR_TOOL_PLAN_H
 
+#include "rotor/tool/image.h"
 #include "rotor/tool/tool.h"
 
 /* What the user asked for. */
@@ -11,6 +12,7 @@ struct plan_options {
 	uint64_t memory_bytes_max, pool_bytes;
 	bool stack_given, heap_given, memory_given, pool_given;
 	bool invoked;        /* a function was named; main does not count */
+	struct image_trust trust;
 	uint32_t args_bytes; /* that main(argc, argv) would need */
 };
 

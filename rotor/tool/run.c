@@ -45,6 +45,8 @@ static const char help_text[] =
 	"  --memory-max N  bytes of linear memory at most\n"
 	"  --pool N        everything inside N bytes\n"
 	"  --env K=V       a variable of the program's environment; may be given again\n"
+	"  --trust KEY     run native images that this public key (a file) signed\n"
+	"  --unsigned      run native images that nobody signed\n"
 	"  --stats         what it took, on stderr\n"
 	"\n"
 	"Sizes take k, m or g behind the number. Without --pool: a stack of 1m, a heap of 64k if\n"
@@ -93,6 +95,10 @@ static bool parse_option(struct run *run, struct options *o)
 		p->pool_given = true;
 	} else if (option_is(o, "--env", true)) {
 		add_environ(run, o->value);
+	} else if (option_is(o, "--trust", true)) {
+		image_trust_key(&p->trust, o->value);
+	} else if (option_is(o, "--unsigned", false)) {
+		p->trust.allow_unsigned = true;
 	} else if (option_is(o, "--stats", false)) {
 		run->stats = true;
 	} else {

@@ -480,7 +480,7 @@ static char *folder_of(const char *path)
 	return folder;
 }
 
-static void run_file(struct spec *s, uint32_t piece_bytes)
+static void run_file(struct spec *s, uint32_t piece_bytes, bool native)
 {
 	json_error_t error;
 	json_t *root = json_load_file(s->path, JSON_ALLOW_NUL, &error);
@@ -495,6 +495,7 @@ static void run_file(struct spec *s, uint32_t piece_bytes)
 	} else if (!spec_world_begin(&s->world, piece_bytes)) {
 		s->failed++;
 	} else {
+		s->world.native = native;
 		json_array_foreach(list, i, command)
 		{
 			count_command(s, command);
@@ -511,11 +512,12 @@ static void run_file(struct spec *s, uint32_t piece_bytes)
 }
 
 static const char help_text[] =
-	"Usage: rotor spec [--pieces N] FILE.json...\n"
+	"Usage: rotor spec [--pieces N] [--native] FILE.json...\n"
 	"\n"
 	"Runs the commands that wast2json made of files of the official test suite.\n"
 	"\n"
 	"  --pieces N   load modules in pieces of N bytes, as if they were arriving\n"
+	"  --native     where a module FILE.wasm has a native image FILE.wasm.raot, run that\n"
 	"\n"
 	"A line for each file; the last line is \"N passed, N failed\". Exit status 1 if any "
 	"failed.\n";
@@ -525,11 +527,16 @@ int command_spec(int argc, char **argv)
 	struct options o = {.argc = argc, .at = 1, .argv = argv};
 	unsigned passed = 0, failed = 0;
 	uint32_t piece_bytes = 0;
+	bool native = false;
 
 	while (option_left(&o)) {
 		if (option_is(&o, "--help", false) || option_is(&o, "-h", false)) {
 			fputs(help_text, stdout);
 			return EXIT_OK;
+		}
+		if (option_is(&o, "--native", false)) {
+			native = true;
+			continue;
 		}
 		if (!option_is(&o, "--pieces", true)) {
 			option_unknown(&o, "spec");
@@ -543,7 +550,7 @@ int command_spec(int argc, char **argv)
 	for (int i = o.at; i < argc; i++) {
 		struct spec s = {.path = argv[i], .folder = folder_of(argv[i])};
 
-		run_file(&s, piece_bytes);
+		run_file(&s, piece_bytes, native);
 		passed += s.passed;
 		failed += s.failed;
 		free(s.folder);

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The modules and instances of one file of the suite, and how they are linked. */
+#include "rotor/tool/image.h"
 #include "rotor/tool/spec_unit.h"
 
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/base.h"
 
@@ -101,6 +103,26 @@ static enum rotor_err load_pieces(struct spec_unit *unit, uint32_t piece_bytes)
 	return err;
 }
 
+/* Native code in place of the module, where there is some. */
+static enum rotor_err load_native(struct spec_unit *unit, const char *path)
+{
+	const struct image_trust trust = {.allow_unsigned = true};
+	char image[4096];
+	struct mapped file;
+
+	snprintf(image, sizeof(image), "%s.raot", path);
+	if (access(image, R_OK) != 0) {
+		return ROTOR_OK;
+	}
+	if (!file_map(image, &file)) {
+		return ROTOR_ERR_ARGUMENT;
+	}
+	file_unmap(&unit->file);
+	unit->file = file;
+	return module_load(unit->module_block, unit->module_block_bytes, &unit->file, &trust,
+			   &unit->module, &unit->diag);
+}
+
 static enum rotor_err load_unit(struct spec_unit *unit, uint32_t piece_bytes)
 {
 	unit->module_block_bytes = ((size_t)16 << 20) + 64 * unit->file.count;
@@ -121,6 +143,9 @@ struct spec_unit *spec_unit_load(struct spec_world *world, const char *path, con
 		return NULL;
 	}
 	*err = load_unit(unit, world->piece_bytes);
+	if (*err == ROTOR_OK && world->native) {
+		*err = load_native(unit, path);
+	}
 	return unit;
 }
 
