@@ -42,63 +42,6 @@ static const char *power(const json_t *node)
 	return kind;
 }
 
-static void node_rows(struct table *t, const json_t *nodes, bool alive_only)
-{
-	const json_t *node = NULL;
-	int64_t now = (int64_t)time(NULL);
-	size_t i = 0;
-
-	json_array_foreach(nodes, i, node)
-	{
-		const char *state = node_state(node);
-
-		if (alive_only && strcmp(state, "dead") == 0) {
-			continue;
-		}
-		table_add(t, api_short(api_text(node, "id")));
-		table_add(t, api_text(node, "name"));
-		table_add(t, state);
-		table_add(t, api_text(node, "task_count"));
-		table_add(t, fact(node, "cpu_arch"));
-		table_add(t, fact(node, "os"));
-		table_add(t, fact_bytes(node, "free_bytes"));
-		table_add(t, fact_bytes(node, "pool_bytes"));
-		table_add(t, power(node));
-		table_add(t, text_age(api_text(node, "last_alive_at"), now));
-	}
-}
-
-int node_list(struct cli *cli)
-{
-	struct table t = {.headers = {"ID", "NAME", "STATE", "TASKS", "ARCH", "OS", "FREE", "POOL",
-				      "POWER", "SEEN", NULL}};
-	const json_t *node = NULL;
-	json_t *nodes = NULL;
-	size_t i = 0;
-	const bool alive = args_has(&cli->args, CLI_OPT_ALIVE);
-	int status = api_list(&cli->http, alive ? "/proplets?status=active" : "/proplets",
-			      "proplets", args_number(&cli->args, CLI_OPT_LIMIT, 0), &nodes);
-
-	if (status != CLI_OK) {
-		return status;
-	}
-	if (cli->json) {
-		api_print(nodes);
-	} else if (cli->quiet) {
-		json_array_foreach(nodes, i, node)
-		{
-			text_put(stdout, text_clean(api_text(node, "id")));
-		}
-	} else if (json_array_size(nodes) == 0) {
-		note("no nodes yet; start a worker with: proplet");
-	} else {
-		node_rows(&t, nodes, alive);
-		table_print(&t, stdout, 0);
-	}
-	json_decref(nodes);
-	return CLI_OK;
-}
-
 /* "a, b" or "k=v, k=v" */
 static const char *joined(const json_t *value)
 {
@@ -124,6 +67,64 @@ static const char *joined(const json_t *value)
 		}
 	}
 	return out;
+}
+
+static void node_rows(struct table *t, const json_t *nodes, bool alive_only)
+{
+	const json_t *node = NULL;
+	int64_t now = (int64_t)time(NULL);
+	size_t i = 0;
+
+	json_array_foreach(nodes, i, node)
+	{
+		const char *state = node_state(node);
+
+		if (alive_only && strcmp(state, "dead") == 0) {
+			continue;
+		}
+		table_add(t, api_short(api_text(node, "id")));
+		table_add(t, api_text(node, "name"));
+		table_add(t, state);
+		table_add(t, api_text(node, "task_count"));
+		table_add(t, fact(node, "cpu_arch"));
+		table_add(t, fact(node, "os"));
+		table_add(t, fact_bytes(node, "free_bytes"));
+		table_add(t, fact_bytes(node, "pool_bytes"));
+		table_add(t, power(node));
+		table_add(t, text_age(api_text(node, "last_alive_at"), now));
+		table_add(t, joined(api_get(node, "metadata.labels")));
+	}
+}
+
+int node_list(struct cli *cli)
+{
+	struct table t = {.headers = {"ID", "NAME", "STATE", "TASKS", "ARCH", "OS", "FREE", "POOL",
+				      "POWER", "SEEN", "LABELS", NULL}};
+	const json_t *node = NULL;
+	json_t *nodes = NULL;
+	size_t i = 0;
+	const bool alive = args_has(&cli->args, CLI_OPT_ALIVE);
+	int status = api_list(&cli->http, alive ? "/proplets?status=active" : "/proplets",
+			      "proplets", args_number(&cli->args, CLI_OPT_LIMIT, 0), &nodes);
+
+	if (status != CLI_OK) {
+		return status;
+	}
+	if (cli->json) {
+		api_print(nodes);
+	} else if (cli->quiet) {
+		json_array_foreach(nodes, i, node)
+		{
+			text_put(stdout, text_clean(api_text(node, "id")));
+		}
+	} else if (json_array_size(nodes) == 0) {
+		note("no nodes yet; start a worker with: proplet");
+	} else {
+		node_rows(&t, nodes, alive);
+		table_print(&t, stdout, 0);
+	}
+	json_decref(nodes);
+	return CLI_OK;
 }
 
 static void show_line(const char *label, const char *value)
