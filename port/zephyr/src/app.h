@@ -11,7 +11,10 @@
 #include "agent/agent.h"
 
 /* Requests of the shell to the main loop. */
-enum app_request_kind { APP_REQUEST_STOP, APP_REQUEST_REBOOT };
+enum app_request_kind {
+	APP_REQUEST_STOP,
+	APP_REQUEST_REBOOT
+};
 struct app_request {
 	enum app_request_kind kind;
 	char id[AGENT_ID_BYTES_MAX + 1];

@@ -19,7 +19,12 @@
 #include "app.h"
 #include "settings.h"
 
-enum { NOT_FOUND = -1, TOO_LONG = -2, DENIED = -3, FAILED = -4 }; /* of examples/proplet.h */
+enum {
+	NOT_FOUND = -1,
+	TOO_LONG = -2,
+	DENIED = -3,
+	FAILED = -4
+}; /* of examples/proplet.h */
 
 static uint8_t value[CONFIG_PROPLET_KV_BYTES];
 
@@ -30,8 +35,7 @@ static uint8_t value[CONFIG_PROPLET_KV_BYTES];
 #if defined(CONFIG_PROPLET_CAP_GPIO) && PINS
 
 #define PIN(node, prop, idx) GPIO_DT_SPEC_GET_BY_IDX(node, prop, idx),
-static const struct gpio_dt_spec pins[] = {
-	DT_FOREACH_PROP_ELEM(DT_PATH(proplet), task_gpios, PIN)};
+static const struct gpio_dt_spec pins[] = {DT_FOREACH_PROP_ELEM(DT_PATH(proplet), task_gpios, PIN)};
 static uint32_t outputs; /* bit per pin */
 
 static int pin_read(int32_t pin, int64_t *out)
@@ -81,15 +85,24 @@ static const struct {
 	const char *name;
 	enum sensor_channel channel;
 } channels[] = {
-	{"temperature", SENSOR_CHAN_AMBIENT_TEMP}, {"die", SENSOR_CHAN_DIE_TEMP},
-	{"humidity", SENSOR_CHAN_HUMIDITY},	   {"pressure", SENSOR_CHAN_PRESS},
-	{"light", SENSOR_CHAN_LIGHT},		   {"proximity", SENSOR_CHAN_PROX},
-	{"co2", SENSOR_CHAN_CO2},		   {"voc", SENSOR_CHAN_VOC},
-	{"accel_x", SENSOR_CHAN_ACCEL_X},	   {"accel_y", SENSOR_CHAN_ACCEL_Y},
-	{"accel_z", SENSOR_CHAN_ACCEL_Z},	   {"gyro_x", SENSOR_CHAN_GYRO_X},
-	{"gyro_y", SENSOR_CHAN_GYRO_Y},		   {"gyro_z", SENSOR_CHAN_GYRO_Z},
-	{"voltage", SENSOR_CHAN_VOLTAGE},	   {"current", SENSOR_CHAN_CURRENT},
-	{"power", SENSOR_CHAN_POWER},		   {"distance", SENSOR_CHAN_DISTANCE},
+	{"temperature", SENSOR_CHAN_AMBIENT_TEMP},
+	{"die", SENSOR_CHAN_DIE_TEMP},
+	{"humidity", SENSOR_CHAN_HUMIDITY},
+	{"pressure", SENSOR_CHAN_PRESS},
+	{"light", SENSOR_CHAN_LIGHT},
+	{"proximity", SENSOR_CHAN_PROX},
+	{"co2", SENSOR_CHAN_CO2},
+	{"voc", SENSOR_CHAN_VOC},
+	{"accel_x", SENSOR_CHAN_ACCEL_X},
+	{"accel_y", SENSOR_CHAN_ACCEL_Y},
+	{"accel_z", SENSOR_CHAN_ACCEL_Z},
+	{"gyro_x", SENSOR_CHAN_GYRO_X},
+	{"gyro_y", SENSOR_CHAN_GYRO_Y},
+	{"gyro_z", SENSOR_CHAN_GYRO_Z},
+	{"voltage", SENSOR_CHAN_VOLTAGE},
+	{"current", SENSOR_CHAN_CURRENT},
+	{"power", SENSOR_CHAN_POWER},
+	{"distance", SENSOR_CHAN_DISTANCE},
 	{"rpm", SENSOR_CHAN_RPM},
 };
 
@@ -108,11 +121,12 @@ static bool sensor_try(const struct device *dev, enum sensor_channel channel, in
 static int sensor_of(const char *device, size_t device_bytes, enum sensor_channel channel,
 		     int64_t *out)
 {
-	STRUCT_SECTION_FOREACH(sensor_info, info) {
+	STRUCT_SECTION_FOREACH(sensor_info, info)
+	{
 		const char *name = info->dev->name;
 
-		if (device_bytes != 0 && (strlen(name) != device_bytes ||
-					  strncmp(name, device, device_bytes) != 0)) {
+		if (device_bytes != 0 &&
+		    (strlen(name) != device_bytes || strncmp(name, device, device_bytes) != 0)) {
 			continue;
 		}
 		if (sensor_try(info->dev, channel, out)) {
@@ -148,10 +162,7 @@ static int sensor_read(const char *name, int64_t *out)
 
 static int storage_status(int err)
 {
-	return err >= 0		  ? err
-	       : err == -ENOENT	  ? NOT_FOUND
-	       : err == -EMSGSIZE ? TOO_LONG
-				  : FAILED;
+	return err >= 0 ? err : err == -ENOENT ? NOT_FOUND : err == -EMSGSIZE ? TOO_LONG : FAILED;
 }
 
 uint32_t capabilities(void)
@@ -190,9 +201,9 @@ void capability_do(const struct agent_action *action, struct agent_event *out)
 		status = kv_read(action, out);
 		break;
 	case AGENT_HOST_KV_SET:
-		status = storage_status(settings_kv_put(action->host.scope, action->host.name,
-							action->host.data,
-							action->host.data_bytes));
+		status =
+			storage_status(settings_kv_put(action->host.scope, action->host.name,
+						       action->host.data, action->host.data_bytes));
 		break;
 	case AGENT_HOST_KV_DELETE:
 		status = storage_status(settings_kv_delete(action->host.scope, action->host.name));

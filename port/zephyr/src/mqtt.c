@@ -38,7 +38,11 @@ LOG_MODULE_DECLARE(proplet);
 #define UNRELEASED_MAX 16
 #define TOPIC_MAX      192
 
-enum link_state { LINK_DOWN, LINK_CONNECTING, LINK_UP };
+enum link_state {
+	LINK_DOWN,
+	LINK_CONNECTING,
+	LINK_UP
+};
 
 /* A message on its way in. */
 struct incoming {
@@ -58,7 +62,7 @@ static struct {
 	char id[64], key[256], will_topic_text[TOPIC_MAX], will_text[192], host[128];
 	uint8_t rx[CONFIG_PROPLET_MQTT_HEADER_BYTES], tx[CONFIG_PROPLET_MQTT_HEADER_BYTES];
 	uint8_t piece[CONFIG_PROPLET_RX_BUFFER_BYTES];
-	atomic_t state;         /* enum link_state */
+	atomic_t state;        /* enum link_state */
 	bool told_up, end_due; /* CONNECTED was handed on; DISCONNECTED is to be */
 	bool session_present, connack, refused;
 	const char *why;

@@ -53,7 +53,7 @@ static void uuid_text(const uint8_t *bytes, char *out)
 	static const char digits[] = "0123456789abcdef";
 
 	for (int i = 0; i < 16; i++) {
-		uint8_t b = i == 6 ? (bytes[i] & 0x0f) | 0x80
+		uint8_t b = i == 6   ? (bytes[i] & 0x0f) | 0x80
 			    : i == 8 ? (bytes[i] & 0x3f) | 0x80
 				     : bytes[i];
 

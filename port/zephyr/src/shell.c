@@ -67,8 +67,7 @@ static int cmd_status(const struct shell *sh, size_t argc, char **argv)
 	shell_print(sh, "network  %u bytes in, %u out, %u dropped, %u resent", net.rx_bytes,
 		    net.tx_bytes, net.drops, net.tcp_resent);
 	shell_print(sh, "tasks    %u now, %u started, %u done, %u failed, %u refused", s.tasks_used,
-		    (unsigned)s.started, (unsigned)s.done, (unsigned)s.failed,
-		    (unsigned)s.refused);
+		    (unsigned)s.started, (unsigned)s.done, (unsigned)s.failed, (unsigned)s.refused);
 	shell_print(sh, "messages %u, %u not understood, %u reconnections", (unsigned)s.messages,
 		    (unsigned)s.messages_bad, (unsigned)s.reconnections);
 	shell_print(sh, "last end %s", panic_text()[0] != 0 ? panic_text() : "well");
@@ -128,10 +127,11 @@ static int cmd_pools(const struct shell *sh, size_t argc, char **argv)
 
 #define LIMITS(X)                                                                                  \
 	X(tasks_max)                                                                               \
-	X(modules_max) X(slice_fuel) X(message_bytes) X(outbox_bytes) X(inflight_max)              \
-		X(rx_buffer_bytes) X(module_bytes_max) X(args_max) X(print_bytes) X(time_ms)       \
-			X(stack_bytes) X(heap_bytes) X(memory_bytes) X(output_bytes)               \
-				X(memory_bytes_max) X(output_bytes_max)
+	X(modules_max)                                                                             \
+	X(slice_fuel) X(message_bytes) X(outbox_bytes) X(inflight_max) X(rx_buffer_bytes)          \
+		X(module_bytes_max) X(args_max) X(print_bytes) X(time_ms) X(stack_bytes)           \
+			X(heap_bytes) X(memory_bytes) X(output_bytes) X(memory_bytes_max)          \
+				X(output_bytes_max)
 
 static int cmd_limits(const struct shell *sh, size_t argc, char **argv)
 {
@@ -150,25 +150,24 @@ static int cmd_limits(const struct shell *sh, size_t argc, char **argv)
 static int cmd_trace(const struct shell *sh, size_t argc, char **argv)
 {
 	static const char *const events[] = {
-		"tick",	      "connected", "disconnected", "subscribed", "message",
-		"published",  "slice_done", "store",	   "store_data", "host_done",
-		"journal",    "journal_end", "node",	   "stop",	 "quit"};
+		"tick",      "connected",   "disconnected", "subscribed", "message",
+		"published", "slice_done",  "store",        "store_data", "host_done",
+		"journal",   "journal_end", "node",         "stop",       "quit"};
 	static const char *const actions[] = {
-		"connect",     "disconnect",  "subscribe",   "publish",	   "run_slice",
-		"store_open",  "store_begin", "store_write", "store_commit", "store_drop",
-		"store_read",  "store_close", "journal_put", "journal_delete", "host_call",
-		"log"};
+		"connect",      "disconnect",     "subscribe",   "publish",
+		"run_slice",    "store_open",     "store_begin", "store_write",
+		"store_commit", "store_drop",     "store_read",  "store_close",
+		"journal_put",  "journal_delete", "host_call",   "log"};
 	uint32_t size = ARRAY_SIZE(trace), first = trace_count > size ? trace_count - size : 0;
 
 	for (uint32_t i = first; i < trace_count; i++) {
 		const struct trace_entry *e = &trace[i % size];
 		bool event = e->what == '>';
-		const char *name = event && e->kind < ARRAY_SIZE(events)      ? events[e->kind]
+		const char *name = event && e->kind < ARRAY_SIZE(events)     ? events[e->kind]
 				   : !event && e->kind < ARRAY_SIZE(actions) ? actions[e->kind]
 									     : "?";
 
-		shell_print(sh, "%8u ms %s %s x%u", e->at_ms, event ? "->" : "<-", name,
-			    e->detail);
+		shell_print(sh, "%8u ms %s %s x%u", e->at_ms, event ? "->" : "<-", name, e->detail);
 	}
 	return 0;
 }

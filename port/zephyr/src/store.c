@@ -59,8 +59,7 @@ static uint32_t sector_bytes(void)
 
 uint32_t store_init(void)
 {
-	struct flashlog_flash flash = {
-		.read = part_read, .write = part_write, .erase = part_erase};
+	struct flashlog_flash flash = {.read = part_read, .write = part_write, .erase = part_erase};
 	enum flashlog_err err;
 
 	if (flash_area_open(DT_FIXED_PARTITION_ID(DT_CHOSEN(proplet_modules)), &area) != 0) {
@@ -257,8 +256,8 @@ static bool read_do(const struct agent_action *action, struct agent_event *out)
 	}
 	out->kind = AGENT_EVENT_STORE_DATA;
 	out->store.offset = action->store.offset;
-	out->store.bytes = MIN(MIN(action->store.size, sizeof(piece)),
-			       extent->bytes - action->store.offset);
+	out->store.bytes =
+		MIN(MIN(action->store.size, sizeof(piece)), extent->bytes - action->store.offset);
 	return true;
 }
 

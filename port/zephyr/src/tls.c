@@ -20,7 +20,9 @@
 
 #define DER_BYTES_MAX 1536
 
-enum { TAG = 1 };
+enum {
+	TAG = 1
+};
 
 static uint8_t ca[DER_BYTES_MAX], cert[DER_BYTES_MAX], key[DER_BYTES_MAX];
 static char text[2048];
@@ -36,8 +38,9 @@ static int credential_add(enum settings_key setting, enum tls_credential_type ty
 			  bool *there)
 {
 	size_t bytes = 0, chars = settings_get(setting, text, sizeof(text));
-	int err = chars == 0 ? 0
-			     : base64_decode(der, DER_BYTES_MAX, &bytes, (const uint8_t *)text, chars);
+	int err = chars == 0
+			  ? 0
+			  : base64_decode(der, DER_BYTES_MAX, &bytes, (const uint8_t *)text, chars);
 
 	*there = bytes > 0;
 	(void)tls_credential_delete(TAG, type);
@@ -57,8 +60,9 @@ int tls_prepare(struct mqtt_client *client, const char *host)
 	err = err != 0 ? err
 		       : credential_add(SETTINGS_TLS_CERT, TLS_CREDENTIAL_SERVER_CERTIFICATE, cert,
 					&has_cert);
-	err = err != 0 ? err
-		       : credential_add(SETTINGS_TLS_KEY, TLS_CREDENTIAL_PRIVATE_KEY, key, &has_key);
+	err = err != 0
+		      ? err
+		      : credential_add(SETTINGS_TLS_KEY, TLS_CREDENTIAL_PRIVATE_KEY, key, &has_key);
 	if (err != 0 || !has_ca) {
 		return err != 0 ? err : -ENOENT;
 	}

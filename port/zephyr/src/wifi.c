@@ -20,10 +20,10 @@
 
 LOG_MODULE_DECLARE(proplet);
 
-#define STATIONS_MAX    2
-#define PAUSE_MS_MIN    1000
-#define PAUSE_MS_MAX    60000
-#define ANSWER_MS_MAX   30000
+#define STATIONS_MAX  2
+#define PAUSE_MS_MIN  1000
+#define PAUSE_MS_MAX  60000
+#define ANSWER_MS_MAX 30000
 
 struct station {
 	struct net_if *iface;
@@ -130,9 +130,8 @@ static void station_add(struct net_if *iface, void *user)
 
 void wifi_start(void)
 {
-	net_mgmt_init_event_callback(&events, on_wifi,
-				     NET_EVENT_WIFI_CONNECT_RESULT |
-					     NET_EVENT_WIFI_DISCONNECT_RESULT);
+	net_mgmt_init_event_callback(
+		&events, on_wifi, NET_EVENT_WIFI_CONNECT_RESULT | NET_EVENT_WIFI_DISCONNECT_RESULT);
 	net_mgmt_add_event_callback(&events);
 	net_if_foreach(station_add, NULL);
 }
