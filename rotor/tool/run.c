@@ -393,7 +393,28 @@ static void print_stats(const struct run *run)
 	fprintf(stderr, "instance %zu bytes\n", run->plan.instance_bytes);
 }
 
-static int run_program(struct run *run)
+/* A library (a WASI reactor) is made ready by _initialize before a function of it is called.
+ * Returns -1 when that is done or not needed, else an exit status. */
+static int initialize(struct run *run)
+{
+	const struct rotor_module *module = run->plan.module;
+	uint32_t func_idx;
+	struct rotor_diag diag;
+
+	if (run->invoke == NULL || strcmp(run->invoke, "_initialize") == 0 ||
+	    !rotor_module_find(module, "_initialize", ROTOR_FUNC, &func_idx) ||
+	    rotor_module_functype(module, func_idx).param_count != 0) {
+		return -1;
+	}
+	if (rotor_call(run->instance, func_idx, NULL, 0, &diag) != ROTOR_OK) {
+		complain("%s", diag.text);
+		return EXIT_LIMIT;
+	}
+	return run_on(run);
+}
+
+/* Calls the function and runs it to its end. */
+static int call_and_run(struct run *run)
 {
 	uint32_t func_idx;
 	int status;
@@ -401,17 +422,29 @@ static int run_program(struct run *run)
 	if (!find_function(run, &func_idx)) {
 		return EXIT_INVALID;
 	}
+	status = initialize(run);
+	if (status != -1) {
+		return status;
+	}
 	status = begin_call(run, func_idx);
 	if (status != EXIT_OK) {
 		return status;
 	}
-	start_timer(run);
 	status = run_on(run);
-	stop_timer();
-	if (status == -1) {
-		print_results(run);
-		status = EXIT_OK;
+	if (status != -1) {
+		return status;
 	}
+	print_results(run);
+	return EXIT_OK;
+}
+
+static int run_program(struct run *run)
+{
+	int status;
+
+	start_timer(run);
+	status = call_and_run(run);
+	stop_timer();
 	if (fflush(stdout) != 0) {
 		complain("cannot write the output");
 	}
