@@ -188,7 +188,7 @@ static int64_t any_integer(struct gen *g)
 	if (pick < sizeof(integers) / sizeof(integers[0])) {
 		return integers[pick];
 	}
-	return (int64_t)((uint64_t)choose(g, 256) << choose(g, 60)) - choose(g, 256);
+	return (int64_t)(((uint64_t)choose(g, 256) << choose(g, 60)) - choose(g, 256));
 }
 
 static void any_float(struct gen *g, bool wide)
