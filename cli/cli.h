@@ -159,6 +159,7 @@ struct http {
 	const char *base;
 	const char *token; /* PROPCTL_TOKEN; NULL: none */
 	bool patient;      /* Ctrl-C does not end the request under way */
+	bool silent;       /* says nothing of a request that found no manager */
 	char error[CURL_ERROR_SIZE];
 };
 

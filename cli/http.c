@@ -141,6 +141,9 @@ static int transfer_failed(struct http *http, CURLcode code, const struct http_r
 	if (code == CURLE_ABORTED_BY_CALLBACK) {
 		return CLI_INTERRUPTED;
 	}
+	if (http->silent) {
+		return CLI_UNAVAILABLE;
+	}
 	switch (code) {
 	case CURLE_COULDNT_CONNECT:
 	case CURLE_COULDNT_RESOLVE_HOST:

@@ -20,6 +20,8 @@ enum {
 	FIRST_MS = 100,    /* for the end of a task, within the request that starts it */
 	POLL_MS = 1000,    /* a long poll; between two of them logs are fetched */
 	POLL_TTY_MS = 200, /* the same where somebody watches */
+	RETURN_MS = 15000, /* for a manager that was there before */
+	RETRY_MS = 200,    /* between two tries of that */
 	STOP_MS = 5000,    /* how long a task that was told to stop is waited for */
 };
 
@@ -301,6 +303,26 @@ static int poll_once(struct waiting *w)
 	return status;
 }
 
+/* A manager that is restarted is waited for: the task goes on without it. */
+static int poll_patiently(struct waiting *w)
+{
+	int status = poll_once(w);
+	uint64_t until_ms = now_ms() + RETURN_MS;
+
+	if (status != CLI_UNAVAILABLE || w->task == NULL) {
+		return status;
+	}
+	progress_clear(w);
+	note("trying again for %s", text_ms(RETURN_MS));
+	w->cli->http.silent = true;
+	while (status == CLI_UNAVAILABLE && now_ms() < until_ms && !http_interrupted) {
+		poll(NULL, 0, RETRY_MS);
+		status = poll_once(w);
+	}
+	w->cli->http.silent = false;
+	return status == CLI_UNAVAILABLE ? poll_once(w) : status;
+}
+
 static int interrupted(struct waiting *w)
 {
 	struct http_reply reply;
@@ -357,7 +379,7 @@ static int wait_loop(struct waiting *w)
 		status = looked(w, CLI_OK, &over);
 	}
 	while (!over) {
-		status = looked(w, poll_once(w), &over);
+		status = looked(w, poll_patiently(w), &over);
 	}
 	return status;
 }

@@ -174,6 +174,26 @@ def test_run_is_quick(l):
     expect(min(times) < 50, f"a run of a cached module takes {min(times):.0f} ms")
 
 
+def test_manager_restarts_meanwhile(l):
+    """The task goes on, propctl waits for the manager, and no published value is lost."""
+    f = Fleet(l, big=[])
+    child = subprocess.Popen([l.bin("propctl"), "run", "readings.wasm", "--cap", "sensor,time",
+                              "temperature", "20", "20"], cwd=MODULES, bufsize=0,
+                             env={**os.environ, "PROPCTL_URL": f.url}, stdout=subprocess.PIPE,
+                             stderr=subprocess.PIPE)
+    first = child.stdout.readline()
+    f.manager.kill()
+    wait_until(lambda: f.alive() == -1, 5, "the manager is gone")
+    f.manager.start()
+    out, err = child.communicate(timeout=30)
+    expect_eq(child.returncode, 0, err)
+    has(err.decode(), "trying again")
+    numbers = [json.loads(line)["n"] for line in (first + out).splitlines()]
+    kept = [json.loads(line)["n"] for line in f("task", "outputs", "readings")[0].splitlines()]
+    expect_eq(numbers, kept, "what was shown, beside what the manager keeps,")
+    expect_eq(numbers, list(range(1, 21)), "the published values")
+
+
 def test_many_at_once(l):
     f = Fleet(l, big=[], tiny=TINY)
     f("module", "upload", "add.wasm")
