@@ -2,10 +2,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Runs propctl against a scripted manager: every command, every way a task ends, every way an
 answer can be wrong. Usage: cli/cli_test.py [--bin DIR] [NAME...]"""
+import contextlib
 import json
 import os
 import pathlib
 import pty
+import random
 import select
 import signal
 import subprocess
@@ -408,6 +410,34 @@ def test_strange_members(l):
                      ["complete", "task"], ["workflow", "show", "x"]):
             got, _, err = l.run([l.bin("propctl"), *args], env={"PROPCTL_URL": p.url}, seconds=20)
             expect(got in (0, 1, 66, 69, 76), f"{args} of {key}: status {got} {err[-300:]!r}")
+
+
+def test_damaged_answers(l):
+    """Real answers with bytes changed, cut or doubled: an error or a strange table, never a crash."""
+    p = Cli(l, Manager())
+    for name in ("add", "crash", "talk"):
+        p.named(name, status=70 if name == "crash" else 0)
+    commands = [["node", "list"], ["node", "show", "big"], ["task", "list"], ["task", "show", "crash"],
+                ["task", "logs", "talk"], ["status"], ["top"], ["module", "list"]]
+    paths = ["/proplets", f"/proplets/{NODE}", "/tasks", f"/tasks/{list(p.manager.tasks)[1]}",
+             f"/tasks/{list(p.manager.tasks)[2]}/logs", "/health", "/modules"]
+    bodies = [p.l.http(p.url).get(path).body for path in paths]
+    rng = random.Random(7)
+    for _ in range(60):
+        body = bytearray(rng.choice(bodies))
+        for _ in range(rng.randrange(1, 6)):
+            at = rng.randrange(len(body))
+            if rng.random() < 0.5:
+                body[at] = rng.choice(b'{}[]",:0-nulltruefalse\\x\x00\xff')
+            elif rng.random() < 0.5:
+                del body[at:at + rng.randrange(1, 20)]
+            else:
+                body[at:at] = body[at:at + rng.randrange(1, 40)]
+            body = body or bytearray(b"x")
+        with contextlib.closing(Raw(answer(bytes(body)))) as raw:
+            args = rng.choice(commands)
+            got, _, err = l.run([l.bin("propctl"), *args], env={"PROPCTL_URL": raw.url})
+            expect(0 <= got < 128, f"{args} with {bytes(body)!r}: status {got} {err[-400:]!r}")
 
 
 def test_huge_answer(l):

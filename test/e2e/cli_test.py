@@ -194,6 +194,32 @@ def test_manager_restarts_meanwhile(l):
     expect_eq(numbers, list(range(1, 21)), "the published values")
 
 
+def test_tls(l):
+    if not lab.shutil.which("openssl"):
+        raise lab.Skip("no openssl")
+    status, _, err = l.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2",
+                            "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost",
+                            "-keyout", "key.pem", "-out", "cert.pem"])
+    expect_eq(status, 0, err)
+    broker, port = l.broker(), lab.free_port()
+    l.process("manager", [l.bin("proplet-manager"), "--mqtt", f"tcp://127.0.0.1:{broker.port}",
+                          "--http-port", port, "--store", f"sqlite://{l.folder}/manager.db",
+                          "--http-cert", l.folder / "cert.pem", "--http-key", l.folder / "key.pem"])
+    url, cert = f"https://localhost:{port}", str(l.folder / "cert.pem")
+
+    def status_of(*args, **env):
+        return l.run([l.bin("propctl"), "-m", url, "task", "list", *args], env=env)
+
+    wait_until(lambda: status_of("--insecure")[0] == 0, 10, "the manager answers")
+    status, _, err = status_of()
+    expect_eq(status, 69, err)
+    has(err, "not trusted", "--cacert")
+    expect_eq(status_of("--cacert", cert)[0], 0)
+    expect_eq(status_of(PROPCTL_CACERT=cert)[0], 0)
+    status, _, err = status_of("--cacert", "/nothing")
+    expect_eq(status, 69, err)
+
+
 def test_many_at_once(l):
     f = Fleet(l, big=[], tiny=TINY)
     f("module", "upload", "add.wasm")
