@@ -13,6 +13,7 @@
 enum {
 	MODULE_BLOCK_BYTES = 1 << 20,
 	MEMORY_BYTES_MAX = 128 << 10,
+	MEMORY_BYTES_LARGE = 512 << 10,
 	MOVES_MAX = 4, /* in one call */
 	INSTANCE_BYTES_MAX = 8 << 20,
 	TABLE_ELEMS_MAX = 1000,
@@ -167,12 +168,13 @@ int check_load(const uint8_t *wasm, size_t bytes, unsigned variant)
 /* ---- instances ---- */
 
 /* false: it cannot be instantiated; that must be the same each time. */
-static bool machine_begin(struct machine *m, const struct rotor_module *module,
-			  uint32_t stack_bytes, unsigned seed)
+static bool machine_begin(struct machine *m, const struct rotor_module *module, bool large,
+			  unsigned seed)
 {
-	struct rotor_limits limits = {.stack_bytes = stack_bytes,
+	struct rotor_limits limits = {.stack_bytes = large ? STACK_BYTES_LARGE : STACK_BYTES,
 				      .heap_bytes = HEAP_BYTES,
-				      .memory_bytes_max = MEMORY_BYTES_MAX,
+				      .memory_bytes_max =
+					      large ? MEMORY_BYTES_LARGE : MEMORY_BYTES_MAX,
 				      .table_elems_max = TABLE_ELEMS_MAX};
 	struct rotor_diag diag;
 
@@ -393,10 +395,10 @@ int check_run(const uint8_t *wasm, size_t bytes, unsigned variant)
 	unsigned counts[2] = {0, 0};
 	struct machine m;
 
-	if (module != NULL && machine_begin(&m, module, STACK_BYTES, 0)) {
+	if (module != NULL && machine_begin(&m, module, false, 0)) {
 		counts[0] = call_exports(&m, at_once);
 		free(m.block);
-		AGREE(machine_begin(&m, module, STACK_BYTES, variant + 1),
+		AGREE(machine_begin(&m, module, false, variant + 1),
 		      "only one instance could be made");
 		counts[1] = call_exports(&m, in_slices);
 		free(m.block);
@@ -415,7 +417,7 @@ unsigned check_calls(const uint8_t *wasm, size_t bytes, const char *const *names
 	struct machine m;
 	unsigned done = 0;
 
-	if (module != NULL && machine_begin(&m, module, STACK_BYTES_LARGE, 0)) {
+	if (module != NULL && machine_begin(&m, module, true, 0)) {
 		m.fuel = FUEL_LARGE;
 		for (uint32_t func; done < count; done++) {
 			if (!rotor_module_find(module, names[done], ROTOR_FUNC, &func) ||
