@@ -574,6 +574,8 @@ void gen_attributes(struct gen *g, LLVMValueRef fn)
 	attribute(g, fn, "noinline", NULL);
 	attribute(g, fn, "nounwind", NULL);
 	attribute(g, fn, "no-builtins", "");
+	/* Endless recursion must exhaust the stack, and a backtrace have every frame. */
+	attribute(g, fn, "disable-tail-calls", "true");
 	attribute(g, fn, "warn-stack-size", "0"); /* how the frame's size is learnt */
 	if (g->t->by_assembly) {
 		attribute(g, fn, "no-jump-tables", "true");
