@@ -243,8 +243,9 @@ int module_offer(struct http *http, const struct module_file *file, bool *stored
 void module_attach(json_t *task, const struct module_file *file, bool stored);
 /* Names of the exported functions, at most max; how many were found. */
 int exports_read(const struct module_file *file, const char **names, int max);
-/* The function to ask for: wanted, which has to be exported; without it NULL if the worker finds one
- * by itself, else the one named like the file (stem), else the only one. CLI_DATA: it was said. */
+/* The function to ask for: wanted, which has to be exported; without it NULL if the worker finds the
+ * right one by itself (named like the task, main, run), _start of a program, else the one named like
+ * the file (stem), else the only one. CLI_DATA: it was said. */
 int exports_choose(const struct module_file *file, const char *wanted, const char *task,
 		   const char *stem, const char **function);
 const char *module_base64(const uint8_t *bytes, size_t size);

@@ -330,6 +330,7 @@ def test_functions(l):
     tasks = p.manager.tasks
     for names, args, function in [
             (["m"], [], None), (["other"], [], "other"), (["a", "main"], [], None),
+            (["main", "_start"], [], "_start"), (["m", "_start"], [], None),
             (["m", "x"], ["--name", "t"], "m"), (["t", "x"], ["--name", "t"], None),
             (["a", "b"], ["-i", "b"], "b"), ([], [], None)]:
         (p.folder / "m.wasm").write_bytes(exporting(*names))

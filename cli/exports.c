@@ -124,7 +124,6 @@ static const char *joined(const char *const *names, int count)
 int exports_choose(const struct module_file *file, const char *wanted, const char *task,
 		   const char *stem, const char **function)
 {
-	static const char *const usual[] = {"main", "run", "_start"};
 	const char *names[64];
 	int count = exports_read(file, names, 64);
 
@@ -142,10 +141,13 @@ int exports_choose(const struct module_file *file, const char *wanted, const cha
 	if (among(names, count, task)) {
 		return CLI_OK;
 	}
-	for (int i = 0; i < 3; i++) {
-		if (among(names, count, usual[i])) {
-			return CLI_OK;
-		}
+	/* A program of a toolchain: its main is not to be called from outside. */
+	if (among(names, count, "_start")) {
+		*function = "_start";
+		return CLI_OK;
+	}
+	if (among(names, count, "main") || among(names, count, "run")) {
+		return CLI_OK;
 	}
 	if (among(names, count, stem) || count == 1) {
 		*function = among(names, count, stem) ? stem : names[0];
