@@ -173,7 +173,8 @@ static void show_head(const struct view *v)
 
 	printf("function %u", (unsigned)v->func);
 	if (rotor_module_funcname(v->module, v->func, &name, &bytes)) {
-		printf(" %.*s", (int)bytes, name);
+		putchar(' ');
+		print_foreign(stdout, name, bytes);
 	}
 	putchar(' ');
 	functype_print(stdout, &type);

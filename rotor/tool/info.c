@@ -31,8 +31,10 @@ static void print_imports(const struct rotor_module *module)
 	struct rotor_import import;
 
 	for (uint32_t i = 0; rotor_module_import(module, i, &import); i++) {
-		printf("import %-6s %.*s.%.*s", kind_name(import.kind), (int)import.module_bytes,
-		       import.module, (int)import.name_bytes, import.name);
+		printf("import %-6s ", kind_name(import.kind));
+		print_foreign(stdout, import.module, import.module_bytes);
+		putchar('.');
+		print_foreign(stdout, import.name, import.name_bytes);
 		if (import.kind == ROTOR_FUNC) {
 			putchar(' ');
 			functype_print(stdout, &import.type);
@@ -46,8 +48,8 @@ static void print_exports(const struct rotor_module *module)
 	struct rotor_export export;
 
 	for (uint32_t i = 0; rotor_module_export(module, i, &export); i++) {
-		printf("export %-6s %.*s", kind_name(export.kind), (int)export.name_bytes,
-		       export.name);
+		printf("export %-6s ", kind_name(export.kind));
+		print_foreign(stdout, export.name, export.name_bytes);
 		if (export.kind == ROTOR_FUNC) {
 			struct rotor_functype type = rotor_module_functype(module, export.idx);
 

@@ -19,14 +19,27 @@ static const struct {
 
 void complain(const char *format, ...)
 {
+	char text[1024];
 	va_list args;
 
 	fflush(stdout);
-	fputs("rotor: ", stderr);
 	va_start(args, format);
-	vfprintf(stderr, format, args);
+	vsnprintf(text, sizeof(text), format, args);
 	va_end(args);
+	fputs("rotor: ", stderr);
+	print_foreign(stderr, text, strlen(text));
 	fputc('\n', stderr);
+}
+
+void print_foreign(FILE *to, const char *text, size_t bytes)
+{
+	for (size_t i = 0; i < bytes; i++) {
+		uint8_t c = (uint8_t)text[i], next = i + 1 < bytes ? (uint8_t)text[i + 1] : 0;
+		bool high = c == 0xC2 && next >= 0x80 && next < 0xA0; /* U+0080 to U+009F */
+
+		fputc(c < ' ' || c == 0x7F || high ? '.' : c, to);
+		i += high;
+	}
 }
 
 static void help(void)

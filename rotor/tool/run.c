@@ -17,6 +17,10 @@
 #include "rotor/tool/plan.h"
 #include "rotor/tool/tool.h"
 
+enum {
+	FRAMES_SHOWN = 50
+};
+
 struct run {
 	struct plan_options options;
 	const char *path, *invoke;
@@ -275,14 +279,19 @@ static bool time_is_up(const struct run *run)
 static void print_backtrace(const struct rotor_instance *instance)
 {
 	struct rotor_frame frame;
+	uint32_t i = 0;
 
-	for (uint32_t i = 0; i < 50 && rotor_frame(instance, i, &frame); i++) {
-		fprintf(stderr, "    at ");
+	for (; i < FRAMES_SHOWN && rotor_frame(instance, i, &frame); i++) {
+		fputs("    at ", stderr);
 		if (frame.name != NULL) {
-			fprintf(stderr, "%.*s ", (int)frame.name_bytes, frame.name);
+			print_foreign(stderr, frame.name, frame.name_bytes);
+			fputc(' ', stderr);
 		}
 		fprintf(stderr, "(function %u, byte 0x%x)\n", (unsigned)frame.func_idx,
 			(unsigned)frame.offset);
+	}
+	if (rotor_frame(instance, i, &frame)) {
+		fputs("    and more\n", stderr);
 	}
 }
 

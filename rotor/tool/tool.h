@@ -29,6 +29,9 @@ int command_spec(int argc, char **argv);
 /* Prints "rotor: ..." and a line end on stderr. */
 void complain(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
+/* Prints text that a module wrote: control characters, which a terminal might obey, become dots. */
+void print_foreign(FILE *to, const char *text, size_t bytes);
+
 /* ---- options (options.c) ---- */
 
 struct options {

@@ -1,0 +1,1 @@
+(module (func (export "a\1b[31mred\c2\9bb")))
