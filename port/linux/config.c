@@ -322,6 +322,24 @@ static int find_row(const char *name, size_t bytes)
 	return -1;
 }
 
+/* Shorter names of flags, the same as the manager's. */
+static const struct {
+	const char *flag, *key;
+} aliases[] = {{"mqtt", "mqtt_address"},
+	       {"tenant", "tenant_id"},
+	       {"channel", "channel_id"},
+	       {"entity", "entity_id"}};
+
+static int find_flag(const char *name, size_t bytes)
+{
+	for (size_t i = 0; i < BASE_COUNT(aliases); i++) {
+		if (same_name(aliases[i].flag, name, bytes)) {
+			return find_row(aliases[i].key, strlen(aliases[i].key));
+		}
+	}
+	return find_row(name, bytes);
+}
+
 static const char *nearest(const char *name)
 {
 	size_t best = 4;
@@ -456,6 +474,8 @@ static void print_help(void)
 	       "  --section NAME                       its section [proplet; "
 	       "PROPLET_CONFIG_SECTION]\n"
 	       "  --print-config                       print what all sources amount to, and end\n"
+	       "  --mqtt, --tenant, --channel, --entity short for --mqtt-address, --tenant-id, "
+	       "...\n"
 	       "  --help, --version\n\n"
 	       "The state folder is $STATE_DIRECTORY, else /var/lib/proplet for root, else\n"
 	       "$XDG_STATE_HOME/proplet or ~/.local/state/proplet. Two workers on one machine "
@@ -511,7 +531,7 @@ static int take_flag(struct reader *r, int argc, char **argv, int *i)
 {
 	const char *flag = argv[*i], *name = flag + 2, *value = strchr(flag, '=');
 	size_t bytes = value ? (size_t)(value - name) : strlen(name);
-	int row = find_row(name, bytes);
+	int row = find_flag(name, bytes);
 
 	if (row < 0 && !is_special(name, bytes)) {
 		return unknown_flag(flag);

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#define ARGS_MAX 16
+#define ARGS_MAX 24
 
 static char *env_none[] = {NULL};
 
@@ -92,10 +92,13 @@ TEST(forms_of_values)
 {
 	struct config c;
 
-	EXPECT_EQ(read_with(&c, env_none, "--pool=40K", "--heartbeat-ms", "2s", "--labels",
-			    "a=1, b=2", "--labels", "c=3", "--mqtt-keep-alive", "7",
-			    "--enable-monitoring=no", "--mqtt-tls-insecure-skip-verify", NULL),
+	EXPECT_EQ(read_with(&c, env_none, "--mqtt", "tcp://x", "--tenant=t", "--pool=40K",
+			    "--heartbeat-ms", "2s", "--labels", "a=1, b=2", "--labels", "c=3",
+			    "--mqtt-keep-alive", "7", "--enable-monitoring=no",
+			    "--mqtt-tls-insecure-skip-verify", NULL),
 		  CONFIG_RUN);
+	EXPECT_STR(c.mqtt_address, "tcp://x");
+	EXPECT_STR(c.tenant_id, "t");
 	EXPECT_EQ(c.pool, 40960);
 	EXPECT_EQ(c.heartbeat_ms, 2000);
 	EXPECT_EQ(c.mqtt_keep_alive, 7000);

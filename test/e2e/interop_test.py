@@ -463,8 +463,8 @@ def our_manager(l):
     broker = l.broker()
     port = free_port()
     manager = l.process("proplet-manager", [
-        l.bin("proplet-manager"), "--mqtt-address", broker.url, "--http-port", port, "--store",
-        f"sqlite://{l.folder}/manager.db"])
+        l.bin("proplet-manager"), "--http-port", port, "--store",
+        f"sqlite://{l.folder}/manager.db"], env={"MANAGER_MQTT_ADDRESS": broker.url})
     wait_until(lambda: lab.can_connect(port), 20, "our manager listens")
     worker = l.process("proplet", [l.bin("proplet"), "--mqtt-address", broker.url, "--state-dir",
                                    l.folder / "state", "--entity-id", NODE])

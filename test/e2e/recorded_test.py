@@ -100,9 +100,10 @@ def same_shape(ours, theirs, where):
 def test_our_manager_answers_alike(l):
     """The recorded HTTP exchanges again, with our manager: status and shape of each reply."""
     broker, port = l.broker(), lab.free_port()
-    l.process("manager", [l.bin("proplet-manager"), "--mqtt-address", broker.url, "--http-port",
-                          port, "--tenant-id", TENANT, "--channel-id", CHANNEL, "--store",
-                          f"sqlite://{l.folder}/manager.db"])
+    l.process("manager", [l.bin("proplet-manager"), "--http-port", port, "--store",
+                          f"sqlite://{l.folder}/manager.db"],
+              env={"MANAGER_MQTT_ADDRESS": broker.url, "MANAGER_TENANT_ID": TENANT,
+                   "MANAGER_CHANNEL_ID": CHANNEL})
     lab.wait_until(lambda: lab.can_connect(port), 20, "our manager listens")
     http = l.http(f"http://127.0.0.1:{port}")
     node = l.client(broker, NODE, on_message=scripted_node)

@@ -34,8 +34,9 @@ class World:
         self.url = f"http://127.0.0.1:{port}"
         self.port = port
         self.manager = l.process("manager", [
-            l.bin("proplet-manager"), "--mqtt-address", (self.manager_link or self.broker).url,
-            "--http-port", port, "--store", l.options.store or f"sqlite://{l.folder}/manager.db"])
+            l.bin("proplet-manager"), "--http-port", port, "--store",
+            l.options.store or f"sqlite://{l.folder}/manager.db"],
+            env={"MANAGER_MQTT_ADDRESS": (self.manager_link or self.broker).url})
         self.http = l.http(self.url, seconds=20)
         self.workers = []
         for i in range(workers):
