@@ -11,6 +11,7 @@ import struct
 I32, I64, F32, F64, FUNCREF, EXTERNREF = 0x7f, 0x7e, 0x7d, 0x7c, 0x70, 0x6f
 NUMBERS = (I32, I64, F32, F64)
 COUNTER = 1000  # loop passes and calls of one exported call
+CALL_COST = 8  # so that calls do not go too deep for a small stack
 BODY_MAX = 500  # bytes, about
 MEMORY_MASK = 0x3ff
 
@@ -145,9 +146,9 @@ class Function:
         if t in (F32, F64):
             self.op(0xbc if t == F32 else 0xbd)
 
-    def use_counter(self):
-        self.op(0x23, 0, 0x45, 0x04, 0x40, 0x00, 0x0b)  # if (counter == 0) unreachable
-        self.op(0x23, 0, 0x41, 0x01, 0x6b, 0x24, 0)  # counter = counter - 1
+    def use_counter(self, cost=1):
+        self.op(0x23, 0, 0x41, cost, 0x49, 0x04, 0x40, 0x00, 0x0b)  # if (counter < cost) unreachable
+        self.op(0x23, 0, 0x41, cost, 0x6b, 0x24, 0)  # counter = counter - cost
 
     def block_type(self, params, results):
         if not params and not results:
@@ -633,7 +634,7 @@ class Function:
     # ---- whole functions
 
     def random_body(self):
-        self.use_counter()
+        self.use_counter(CALL_COST)
         for _ in range(self.r.randrange(1, 5)):
             self.statement(4)
         for t in self.results:
