@@ -67,7 +67,14 @@ static void download(CURL *curl, struct fetch_result *r, size_t max)
 	curl_easy_setopt(curl, CURLOPT_WRITEDATA, &k);
 	rc = curl_easy_perform(curl);
 	if (rc != CURLE_OK && r->error[0] == '\0') {
-		snprintf(r->error, sizeof(r->error), "%s", curl_easy_strerror(rc));
+		long status = 0;
+
+		curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &status);
+		if (rc == CURLE_HTTP_RETURNED_ERROR) {
+			snprintf(r->error, sizeof(r->error), "the server answered %ld", status);
+		} else {
+			snprintf(r->error, sizeof(r->error), "%s", curl_easy_strerror(rc));
+		}
 	}
 }
 

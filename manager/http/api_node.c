@@ -194,7 +194,7 @@ void api_node_sdf(struct call *c)
 	snprintf(title, sizeof(title), "Proplet %s", string_of(node, "name"));
 	doc = json_pack(
 		"{s:{s:s, s:s, s:s}, s:{s:{s:{s:O, s:O, s:{s:s}, s:{s:s}, s:{s:s}}, s:{s:{s:s}, "
-		"s:{s:s}}, s:{s:{s:s}, s:{s:s}}, s:{s:{s:s}, s:{s:s}}}}}",
+		"s:{s:s}}, s:{s:{s:s}, s:{s:s}}}}, s:{s:{s:s}, s:{s:s}}}",
 		"info", "title", title, "version", http_config_of(c->server)->version, "license",
 		"Apache-2.0", "sdfThing", "Proplet", "sdfProperty", "id", string, "name", string,
 		"alive", "type", "boolean", "task_count", "type", "integer", "metadata", "type",
