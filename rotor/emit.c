@@ -46,6 +46,33 @@ int t_room_for_entries(struct rotor_loader *l, unsigned count)
 	return make_room(l, 0, count * sizeof(struct entry));
 }
 
+/* The operation that does both; F_HALT if there is none. */
+static uint16_t pair_of(uint16_t first, uint16_t second)
+{
+	for (unsigned i = 0; i < FORM_PAIR_COUNT; i++) {
+		if (form_pairs[i].first == first && form_pairs[i].second == second) {
+			return form_pairs[i].both;
+		}
+	}
+	return F_HALT;
+}
+
+int emit_op(struct rotor_loader *l, unsigned count, const uint16_t *units)
+{
+	struct translator *t = &l->t;
+	uint16_t both = F_HALT;
+
+	if (t->last_at != 0) {
+		both = pair_of(t->form[t->last_at], units[0]);
+	}
+	if (both == F_HALT) {
+		t->last_at = t->at;
+		return emit(l, count, units);
+	}
+	t->form[t->last_at] = both;
+	return emit(l, count - 1, units + 1);
+}
+
 int emit(struct rotor_loader *l, unsigned count, const uint16_t *units)
 {
 	TRY(make_room(l, count * 2, 0));
@@ -82,7 +109,7 @@ void emit_forget(struct translator *t)
 	for (unsigned i = 0; i < 3; i++) {
 		t->acc_slot[i] = NO_SLOT;
 	}
-	t->move_at = 0;
+	t->last_at = 0;
 }
 
 void emit_wrote(struct translator *t, uint16_t slot, unsigned cells)
@@ -141,7 +168,7 @@ static unsigned by_type(uint8_t type, unsigned i32, unsigned i64, unsigned f32, 
 	}
 }
 
-static bool fits16(const struct entry *e)
+bool emit_fits16(const struct entry *e)
 {
 	int32_t v = (int32_t)e->lo;
 
@@ -156,27 +183,13 @@ static int move_const(struct rotor_loader *l, const struct entry *e, uint16_t sl
 	uint16_t lo = (uint16_t)e->lo, lo2 = (uint16_t)(e->lo >> 16);
 	bool two = type_cells(e->type) == 2;
 
-	if (fits16(e)) {
+	if (emit_fits16(e)) {
 		return EMIT(l, two ? F_K16_64 : F_K16_32, lo, slot);
 	}
 	if (!two || e->hi == ((int32_t)e->lo < 0 ? UINT32_MAX : 0)) {
 		return EMIT(l, two ? F_K32_64 : F_K32_32, lo, lo2, slot);
 	}
 	return EMIT(l, F_K64_64, lo, lo2, (uint16_t)e->hi, (uint16_t)(e->hi >> 16), slot);
-}
-
-/* Two moves in a row become one operation. */
-static int move32(struct rotor_loader *l, uint16_t from, uint16_t slot)
-{
-	struct translator *t = &l->t;
-
-	if (t->move_at != 0 && t->move_at + 3 == t->at) {
-		t->form[t->move_at] = F_MOV32_2;
-		t->move_at = 0;
-		return EMIT(l, from, slot);
-	}
-	t->move_at = t->at;
-	return EMIT(l, F_MOV32, from, slot);
 }
 
 static int move_sum(struct rotor_loader *l, const struct entry *e, uint16_t slot)
@@ -201,10 +214,8 @@ int emit_move(struct rotor_loader *l, const struct entry *e, uint16_t slot)
 	} else if (emit_held(&l->t, e)) {
 		TRY(EMIT(l, (uint16_t)by_type(e->type, F_STA_I32, F_STA_I64, F_STA_F32, F_STA_F64),
 			 slot));
-	} else if (type_cells(e->type) == 2) {
-		TRY(EMIT(l, F_MOV64, from, slot));
 	} else {
-		TRY(move32(l, from, slot));
+		TRY(EMIT(l, type_cells(e->type) == 2 ? F_MOV64 : F_MOV32, from, slot));
 	}
 	emit_wrote(&l->t, slot, type_cells(e->type));
 	return 0;
@@ -224,7 +235,7 @@ int emit_sum(struct rotor_loader *l, const struct entry *e, uint16_t slot)
 	if (slot != NO_SLOT) {
 		units[n++] = slot;
 	}
-	TRY(emit(l, n, units));
+	TRY(emit_op(l, n, units));
 	set_acc(&l->t, ROTOR_I32, slot);
 	return 0;
 }
@@ -370,7 +381,7 @@ static int emit_pending(struct rotor_loader *l, uint16_t slot)
 	if (info->traps) {
 		TRY(emit_map(l, p.offset));
 	}
-	TRY(emit(l, n, units));
+	TRY(emit_op(l, n, units));
 	if (slot != NO_SLOT && !direct) {
 		TRY(EMIT(l, (uint16_t)by_type(p.type, F_STA_I32, F_STA_I64, F_STA_F32, F_STA_F64),
 			 slot));
@@ -429,7 +440,9 @@ static unsigned cost_of_const(const struct entry *e, char where)
 {
 	switch (where) {
 	case 'K':
-		return fits16(e) && (e->type == ROTOR_I32 || e->type == ROTOR_I64) ? 0 : COST_NEVER;
+		return emit_fits16(e) && (e->type == ROTOR_I32 || e->type == ROTOR_I64)
+			       ? 0
+			       : COST_NEVER;
 	case 'L':
 		return fits_long(e) ? 1 : COST_NEVER;
 	default:

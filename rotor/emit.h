@@ -7,8 +7,10 @@
 
 /* Appends units. */
 int emit(struct rotor_loader *l, unsigned count, const uint16_t *units);
+/* Appends an operation, which may become one with the operation before. */
+int emit_op(struct rotor_loader *l, unsigned count, const uint16_t *units);
 #define EMIT(l, ...)                                                                               \
-	emit((l), sizeof((uint16_t[]){__VA_ARGS__}) / 2, (const uint16_t[]){__VA_ARGS__})
+	emit_op((l), sizeof((uint16_t[]){__VA_ARGS__}) / 2, (const uint16_t[]){__VA_ARGS__})
 /* Notes the place in the module of the operation that comes next. */
 int emit_map(struct rotor_loader *l, uint32_t offset);
 
@@ -17,6 +19,8 @@ void emit_forget(struct translator *t);
 /* cells from slot on were written by something that leaves accumulators alone. */
 void emit_wrote(struct translator *t, uint16_t slot, unsigned cells);
 bool emit_held(const struct translator *t, const struct entry *e);
+/* Whether a constant fits the short operand of its type. */
+bool emit_fits16(const struct entry *e);
 bool emit_slot(const struct entry *e, uint16_t *slot);
 
 /* The number of an operation's variant, or F_HALT if there is none; bit: its bit in variants. */

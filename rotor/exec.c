@@ -26,6 +26,9 @@ const struct exec_table exec_table = {{
 	SET_##set(ENTRY_, name) SET_##set(ENTRY_, BR_##name) SET_##set(ENTRY_, BACK_##name)
 					FORM_CMP_LIST(R)
 #undef R
+#define P(first, second, units, maps) [F_##first##__##second] = h_##first##__##second,
+						FORM_PAIR_LIST(P)
+#undef P
 }};
 
 /* ---- stopping ---- */

@@ -132,6 +132,26 @@ struct exec_table;
 		GO;                                                                                \
 	} while (0)
 
+/* Jumps by the 32-bit distance in unit n; by that with a 32-bit cost before it; back by a 16-bit
+ * distance with a 16-bit cost before it. */
+#define JUMP(n)                                                                                    \
+	do {                                                                                       \
+		PC += (int32_t) * (const unit32 *)&PC[n] + (n);                                    \
+		GO;                                                                                \
+	} while (0)
+#define JUMP_LOOP(n)                                                                               \
+	do {                                                                                       \
+		uint32_t cost_ = *(const unit32 *)&PC[n];                                          \
+		PC += (int32_t) * (const unit32 *)&PC[(n) + 2] + (n) + 2;                          \
+		CHARGE_AND_GO(cost_);                                                              \
+	} while (0)
+#define JUMP_BACK(n)                                                                               \
+	do {                                                                                       \
+		uint32_t cost_ = PC[n];                                                            \
+		PC = PC + (n) + 1 - PC[(n) + 1];                                                   \
+		CHARGE_AND_GO(cost_);                                                              \
+	} while (0)
+
 #define LIKELY(x)   __builtin_expect(!!(x), 1)
 #define UNLIKELY(x) __builtin_expect(!!(x), 0)
 #define COLD        __attribute__((noinline, cold))
@@ -219,12 +239,22 @@ typedef double ctype_f64;
 #define UNITS_SLA      3
 #define UNITS_SSS      3
 #define UNITS_SSA      2
+#define UNITS_SLK      4
 #define UNITS_S        1
 #define UNITS_A        0
 #define PUT_A(type, n) SETA_##type(r)
 #define PUT_S(type, n)                                                                             \
 	SETA_##type(r);                                                                            \
 	SLOT(type, n) = r
+
+/* Checks bytes at a plus the offset in unit n; at is where they are. One comparison. */
+#define ACCESS(bytes, n)                                                                           \
+	uint64_t end = (uint64_t)a + PC[n] + (bytes);                                              \
+	if (UNLIKELY(end > X->mem_bytes)) {                                                        \
+		X->address = end - 1;                                                              \
+		CALL(cold_trap_memory);                                                            \
+	}                                                                                          \
+	uint8_t *at = MEM + (size_t)(end - (bytes))
 
 /* Declarations of all handlers. */
 #define DECLARE_(operands, result, name) HANDLER(name##_##operands##result);
@@ -238,18 +268,23 @@ FORM_UN_LIST(R)
 FORM_TRUNC_LIST(R)
 #undef R
 #define R(name, in, out, set) SET_##set(DECLARE_, name)
-	FORM_LOAD_LIST(R) FORM_STORE_LIST(R)
+FORM_LOAD_LIST(R)
+FORM_STORE_LIST(R)
 #undef R
 #define R(name, in, set) SET_##set(DECLARE_, name)
-		FORM_SELECT_LIST(R)
+FORM_SELECT_LIST(R)
 #undef R
 #define R(name, in, set, ...)                                                                      \
 	SET_##set(DECLARE_, name) SET_##set(DECLARE_, BR_##name) SET_##set(DECLARE_, BACK_##name)
-			FORM_CMP_LIST(R)
+FORM_CMP_LIST(R)
 #undef R
 
-	/* Cold ends of handlers. */
-	void cold_trap(PARAMS);
+#define P(first, second, units, maps) HANDLER(first##__##second);
+FORM_PAIR_LIST(P)
+#undef P
+
+/* Cold ends of handlers. */
+void cold_trap(PARAMS);
 void cold_trap_memory(PARAMS); /* X->address: where */
 void cold_fuel(PARAMS);
 void cold_import(PARAMS);

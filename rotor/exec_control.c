@@ -4,12 +4,6 @@
 
 /* ---- branches ---- */
 
-#define JUMP(n)                                                                                    \
-	do {                                                                                       \
-		PC += (int32_t) * (const unit32 *)&PC[n] + (n);                                    \
-		GO;                                                                                \
-	} while (0)
-
 HANDLER(BR)
 {
 	JUMP(1);
@@ -34,9 +28,7 @@ HANDLER(BR_LOOP)
 	HANDLER(BACK##name)                                                                        \
 	{                                                                                          \
 		if ((value)op 0) {                                                                 \
-			uint32_t cost = PC[n];                                                     \
-			PC -= PC[(n) + 1];                                                         \
-			CHARGE_AND_GO(cost);                                                       \
+			JUMP_BACK(n);                                                              \
 		}                                                                                  \
 		NEXT((n) + 2);                                                                     \
 	}
@@ -57,26 +49,30 @@ HANDLER(BR_TABLE)
 
 /* ---- calls ---- */
 
-/* Goes into own function f, whose frame begins at callee; units: of the call operation. */
+/* Four cells; zeroing goes beyond what it must, up to STACK_SPARE_CELLS - 1 cells. */
+typedef uint32_t __attribute__((vector_size(16), aligned(4), may_alias)) cells4;
+
+/* Goes into own function f, whose frame begins at callee; units: of the call operation. No
+ * accumulator outlives a call, which frees registers. */
 #define ENTER(f, callee, units)                                                                    \
 	do {                                                                                       \
-		uint32_t *zero = (callee) + (f)->zero_from;                                        \
-		uint32_t count = (f)->zero_count;                                                  \
-		if (UNLIKELY((f)->frame_cells > X->stack_end - (callee))) {                        \
+		if (UNLIKELY((callee) + (f)->frame_cells > X->stack_end)) {                        \
 			TRAP(STACK);                                                               \
 		}                                                                                  \
-		zero[count] = (uint32_t)(PC + (units)-X->form);                                    \
-		while (count > 0) {                                                                \
-			zero[--count] = 0;                                                         \
+		FP = (callee) + (f)->zero_from;                                                    \
+		for (int32_t left_ = (f)->zero_count; left_ > 0; left_ -= 4) {                     \
+			*(cells4 *)FP = (cells4){0, 0, 0, 0};                                      \
+			FP += 4;                                                                   \
 		}                                                                                  \
 		FP = (callee);                                                                     \
-		ACC32 = 0; /* dead: frees its register */                                          \
+		FP[(f)->zero_from + (f)->zero_count] = (uint32_t)(PC + (units)-X->form);           \
 		PC = X->form + (f)->form;                                                          \
 		CHARGE_AND_GO((f)->cost);                                                          \
 	} while (0)
 
 HANDLER(CALL)
 {
+	ACC32 = 0;
 	const struct func *f = &X->funcs[PC[1]];
 	uint32_t *callee = FP + PC[2];
 

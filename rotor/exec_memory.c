@@ -6,15 +6,6 @@
 #error "linear memory is read as it is: only little-endian machines are supported"
 #endif
 
-/* Checks bytes at a plus the offset in unit n; at is where they are. One comparison. */
-#define ACCESS(bytes, n)                                                                           \
-	uint64_t end = (uint64_t)a + PC[n] + (bytes);                                              \
-	if (UNLIKELY(end > X->mem_bytes)) {                                                        \
-		X->address = end - 1;                                                              \
-		CALL(cold_trap_memory);                                                            \
-	}                                                                                          \
-	uint8_t *at = MEM + (size_t)(end - (bytes))
-
 /* The address of a load. */
 #define ADDRESS_S  uint32_t a = SLOT(u32, 1)
 #define ADDRESS_A  uint32_t a = GETA_u32
@@ -63,6 +54,9 @@ FORM_LOAD_LIST(R)
 #define STORE_SSS(type)                                                                            \
 	ADDRESS_SS;                                                                                \
 	ctype_##type v = SLOT(type, 3)
+#define STORE_SLK(type)                                                                            \
+	ADDRESS_SL;                                                                                \
+	ctype_##type v = (ctype_##type)(int16_t)PC[4]
 #define STORE_SSA(type)                                                                            \
 	ADDRESS_SS;                                                                                \
 	ctype_##type v = GETA_##type
@@ -123,13 +117,6 @@ HANDLER(MOV64)
 {
 	SLOT(u64, 2) = SLOT(u64, 1);
 	NEXT(3);
-}
-
-HANDLER(MOV32_2)
-{
-	SLOT(u32, 2) = SLOT(u32, 1);
-	SLOT(u32, 4) = SLOT(u32, 3);
-	NEXT(5);
 }
 
 HANDLER(LEA_SL)

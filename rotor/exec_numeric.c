@@ -99,9 +99,7 @@ FORM_CMP_LIST(R)
 	{                                                                                          \
 		GET_##operands(in);                                                                \
 		if (__VA_ARGS__) {                                                                 \
-			uint32_t cost = PC[1 + UNITS_##operands];                                  \
-			PC -= PC[2 + UNITS_##operands];                                            \
-			CHARGE_AND_GO(cost);                                                       \
+			JUMP_BACK(1 + UNITS_##operands);                                           \
 		}                                                                                  \
 		NEXT(3 + UNITS_##operands);                                                        \
 	}

@@ -59,7 +59,8 @@ enum {
 	UNITS_SLS = 4,
 	UNITS_SLA = 3,
 	UNITS_SSS = 3,
-	UNITS_SSA = 2
+	UNITS_SSA = 2,
+	UNITS_SLK = 4
 };
 
 #define PLAIN_(operands, result, more) (1 + UNITS_##operands + UNITS_##result + (more)),
@@ -91,4 +92,13 @@ const uint8_t form_units[FORM_OP_COUNT] = {
 #define R(name, in, set, ...) SET_##set(PLAIN_, 0) SET_##set(PLAIN_, 2) SET_##set(PLAIN_, 2)
 								FORM_CMP_LIST(R)
 #undef R
+#define P(first, second, units, maps) (units) | ((maps) ? FORM_MAPPED : 0),
+									FORM_PAIR_LIST(P)
+#undef P
+};
+
+const struct form_pair form_pairs[FORM_PAIR_COUNT] = {
+#define P(first, second, units, maps) {F_##first, F_##second, F_##first##__##second},
+	FORM_PAIR_LIST(P)
+#undef P
 };

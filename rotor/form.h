@@ -38,7 +38,10 @@ enum form_op {
 		ROW_BEGIN_(BACK_##name) SET_##set(ROW_VARIANT_, BACK_##name)
 				FORM_CMP_LIST(R)
 #undef R
-					FORM_OP_COUNT
+#define P(first, second, units, maps) F_##first##__##second,
+					FORM_PAIR_LIST(P)
+#undef P
+						FORM_OP_COUNT
 };
 
 /* Generic operations, in the order of the lists. */
@@ -70,6 +73,7 @@ enum form_operands {
 	OPERANDS_STORE_SLA,
 	OPERANDS_STORE_SSS,
 	OPERANDS_STORE_SSA,
+	OPERANDS_STORE_SLK,
 };
 
 enum form_class {
@@ -89,6 +93,17 @@ struct form_generic_info {
 	uint8_t traps;
 };
 extern const struct form_generic_info form_generics[G_COUNT];
+
+/* Two operations that follow each other and the one that does both. */
+struct form_pair {
+	uint16_t first, second, both;
+};
+enum {
+#define P(first, second, units, maps) +1
+	FORM_PAIR_COUNT = 0 FORM_PAIR_LIST(P)
+#undef P
+};
+extern const struct form_pair form_pairs[FORM_PAIR_COUNT];
 
 /* Units of an operation; FORM_MAPPED is set if its place in the module is in the map. */
 #define FORM_MAPPED 0x80

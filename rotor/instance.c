@@ -126,7 +126,7 @@ static struct layout lay_out(const struct rotor_module *m, const struct rotor_li
 	o.globals = part(&o, m->global_cells * UINT64_C(4));
 	o.dropped = part(&o, ((uint64_t)m->elem_count + m->data_count + 7) / 8);
 	o.elems = part(&o, elems * 4);
-	o.stack = part(&o, o.stack_cells * UINT64_C(4));
+	o.stack = part(&o, (o.stack_cells + STACK_SPARE_CELLS) * UINT64_C(4));
 	o.memory = part(&o, o.memory_room);
 	return o;
 }
@@ -271,8 +271,8 @@ enum rotor_err rotor_instantiate(void *block, size_t block_bytes, const struct r
 	if (m->native != NULL && m->memory.present && !m->memory.imported &&
 	    o.memory_backed < m->native->memory_bytes) {
 		return instance_fail(diag, ROTOR_ERR_LIMIT,
-				     "native code needs all the memory that the module declares", NULL,
-				     0);
+				     "native code needs all the memory that the module declares",
+				     NULL, 0);
 	}
 	if (block_bytes < o.bytes) {
 		return instance_fail(diag, ROTOR_ERR_MEMORY,

@@ -138,6 +138,11 @@ static inline uint32_t instance_ref(const struct rotor_instance *in, uint32_t fu
 	return in->number << REF_FUNC_BITS | (func + 1);
 }
 
+/* Cells that a block has beyond the end of the stack, as entering a function zeroes four at a time. */
+enum {
+	STACK_SPARE_CELLS = 4
+};
+
 /* The value of a constant expression, as cells. */
 uint64_t instance_const(const struct rotor_instance *in, const struct const_expr *e);
 

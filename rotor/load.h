@@ -113,7 +113,7 @@ struct translator {
 	struct pending pending;
 	uint32_t locals_on_stack; /* entries that borrow slots */
 	struct entry lazy; /* a result that is not an operation but a sum; kind ENTRY_TEMP: none */
-	uint32_t move_at;  /* of the MOV32 that was emitted last; 0: something else came after */
+	uint32_t last_at;  /* the operation emitted last; 0: none, or a label came after */
 	uint16_t acc_slot
 		[3]; /* slot whose value the accumulator holds too: int, f32, f64; or NO_SLOT */
 	uint8_t acc_type[3];

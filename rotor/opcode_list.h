@@ -18,21 +18,23 @@
  * (of 64 for f64, then called D). The order is that of enum form_operands. */
 #define SET_FULL(M, ...)                                                                           \
 	M(SS, A, __VA_ARGS__)                                                                      \
-	M(SS, S, __VA_ARGS__) M(AS, A, __VA_ARGS__) M(AS, S, __VA_ARGS__) M(SA, A, __VA_ARGS__)    \
-		M(SA, S, __VA_ARGS__) M(SK, A, __VA_ARGS__) M(SK, S, __VA_ARGS__)                  \
-			M(AK, A, __VA_ARGS__) M(AK, S, __VA_ARGS__)
+	M(SS, S, __VA_ARGS__)                                                                      \
+	M(AS, A, __VA_ARGS__)                                                                      \
+	M(AS, S, __VA_ARGS__) M(SA, A, __VA_ARGS__) M(SA, S, __VA_ARGS__) M(SK, A, __VA_ARGS__)    \
+		M(SK, S, __VA_ARGS__) M(AK, A, __VA_ARGS__) M(AK, S, __VA_ARGS__)
 #define MASK_FULL 0x3ff
 #define SET_COMM(M, ...)                                                                           \
 	M(SS, A, __VA_ARGS__)                                                                      \
-	M(SS, S, __VA_ARGS__) M(AS, A, __VA_ARGS__) M(AS, S, __VA_ARGS__) M(SK, A, __VA_ARGS__)    \
-		M(SK, S, __VA_ARGS__) M(AK, A, __VA_ARGS__) M(AK, S, __VA_ARGS__)                  \
-			M(SL, A, __VA_ARGS__) M(SL, S, __VA_ARGS__) M(AL, A, __VA_ARGS__)          \
-				M(AL, S, __VA_ARGS__)
+	M(SS, S, __VA_ARGS__)                                                                      \
+	M(AS, A, __VA_ARGS__)                                                                      \
+	M(AS, S, __VA_ARGS__) M(SK, A, __VA_ARGS__) M(SK, S, __VA_ARGS__) M(AK, A, __VA_ARGS__)    \
+		M(AK, S, __VA_ARGS__) M(SL, A, __VA_ARGS__) M(SL, S, __VA_ARGS__)                  \
+			M(AL, A, __VA_ARGS__) M(AL, S, __VA_ARGS__)
 #define MASK_COMM 0x3fcf
 #define SET_NOK(M, ...)                                                                            \
 	M(SS, A, __VA_ARGS__)                                                                      \
-	M(SS, S, __VA_ARGS__) M(AS, A, __VA_ARGS__) M(AS, S, __VA_ARGS__) M(SA, A, __VA_ARGS__)    \
-		M(SA, S, __VA_ARGS__)
+	M(SS, S, __VA_ARGS__)                                                                      \
+	M(AS, A, __VA_ARGS__) M(AS, S, __VA_ARGS__) M(SA, A, __VA_ARGS__) M(SA, S, __VA_ARGS__)
 #define MASK_NOK 0x03f
 #define SET_COMM_NOK(M, ...)                                                                       \
 	M(SS, A, __VA_ARGS__) M(SS, S, __VA_ARGS__) M(AS, A, __VA_ARGS__) M(AS, S, __VA_ARGS__)
@@ -70,9 +72,10 @@
 /* Loads: the address is a slot or the accumulator, or one of them plus a slot or a constant. */
 #define SET_LD(M, ...)                                                                             \
 	SET_UN(M, __VA_ARGS__)                                                                     \
-	M(SS, A, __VA_ARGS__) M(SS, S, __VA_ARGS__) M(AS, A, __VA_ARGS__) M(AS, S, __VA_ARGS__)    \
-		M(SL, A, __VA_ARGS__) M(SL, S, __VA_ARGS__) M(AL, A, __VA_ARGS__)                  \
-			M(AL, S, __VA_ARGS__)
+	M(SS, A, __VA_ARGS__)                                                                      \
+	M(SS, S, __VA_ARGS__)                                                                      \
+	M(AS, A, __VA_ARGS__) M(AS, S, __VA_ARGS__) M(SL, A, __VA_ARGS__) M(SL, S, __VA_ARGS__)    \
+		M(AL, A, __VA_ARGS__) M(AL, S, __VA_ARGS__)
 #define MASK_LD 0x3cff
 /* Stores: address, value; here each bit of the mask is one variant. */
 #define SET_ST(M, ...)                                                                             \
@@ -81,9 +84,10 @@
 #define MASK_ST 0x01f
 #define SET_ST_ALL(M, ...)                                                                         \
 	SET_ST(M, __VA_ARGS__)                                                                     \
-	M(SLS, A, __VA_ARGS__) M(SLA, A, __VA_ARGS__) M(SSS, A, __VA_ARGS__)                       \
-		M(SSA, A, __VA_ARGS__)
-#define MASK_ST_ALL      0x1ff
+	M(SLS, A, __VA_ARGS__)                                                                     \
+	M(SLA, A, __VA_ARGS__) M(SSS, A, __VA_ARGS__) M(SSA, A, __VA_ARGS__)                       \
+		M(SLK, A, __VA_ARGS__)
+#define MASK_ST_ALL      0x3ff
 #define SET_ST_F(M, ...) M(SA, A, __VA_ARGS__) M(SLA, A, __VA_ARGS__) M(SSA, A, __VA_ARGS__)
 #define MASK_ST_F        0x144
 
@@ -284,10 +288,9 @@
 	R(UNREACHABLE, 1, 1)                                                                       \
 	R(MOV32, 3, 0) /* from, to */                                                              \
 	R(MOV64, 3, 0)                                                                             \
-	R(MOV32_2, 5, 0) /* two moves: from, to, from, to */                                       \
-	R(LEA_SL, 5, 0)  /* slot, 32-bit constant, to: their sum; a move */                        \
-	R(LEA_SS, 4, 0)  /* slot, slot, to */                                                      \
-	R(K16_32, 3, 0)  /* constant, to */                                                        \
+	R(LEA_SL, 5, 0) /* slot, 32-bit constant, to: their sum; a move */                         \
+	R(LEA_SS, 4, 0) /* slot, slot, to */                                                       \
+	R(K16_32, 3, 0) /* constant, to */                                                         \
 	R(K32_32, 4, 0)                                                                            \
 	R(K16_64, 3, 0) /* sign-extended */                                                        \
 	R(K32_64, 4, 0)                                                                            \
@@ -351,5 +354,39 @@
 	R(TABLE_COPY, 4, 1) /* destination table, source table */                                  \
 	R(TABLE_INIT, 4, 1) /* table, segment */                                                   \
 	R(ELEM_DROP, 2, 0)
+
+/* Operations that often follow each other, as one: P(first, second, units, can trap). The units are
+ * those of both without the second's operation; at most one of them is in the map. */
+#define FORM_PAIR_LIST(P)                                                                          \
+	P(MOV32, MOV32, 5, 0)                                                                      \
+	P(MOV32, I32_ADD_SKS, 6, 0)                                                                \
+	P(MOV32, BR_LOOP, 7, 0)                                                                    \
+	P(I32_ADD_SKS, I32_ADD_SKS, 7, 0)                                                          \
+	P(I32_ADD_SKS, MOV32, 6, 0)                                                                \
+	P(I32_ADD_SKS, BR_LOOP, 8, 0)                                                              \
+	P(I32_ADD_SKS, BACKNZ_A, 6, 0)                                                             \
+	P(I32_ADD_SKS, BACK_I32_NE_AKA, 7, 0)                                                      \
+	P(I32_ADD_SKS, BACK_I32_NE_ASA, 7, 0)                                                      \
+	P(I32_ADD_SKS, BACK_I32_LT_S_ASA, 7, 0)                                                    \
+	P(I32_ADD_SKS, BACK_I32_LT_U_ASA, 7, 0)                                                    \
+	P(I32_ADD_SKS, I32_SHL_SKA, 6, 0)                                                          \
+	P(I32_SHL_SKA, I32_LOAD_ALA, 6, 1)                                                         \
+	P(I32_SHL_SKA, I32_LOAD_ALS, 7, 1)                                                         \
+	P(I32_SHL_SKA, I32_LOAD_ASA, 5, 1)                                                         \
+	P(I32_SHL_SKA, I32_LOAD_ASS, 6, 1)                                                         \
+	P(I32_SHL_AKA, I32_LOAD_ALA, 5, 1)                                                         \
+	P(I32_SHL_AKA, I32_LOAD_ALS, 6, 1)                                                         \
+	P(I32_SHR_U_SKA, I32_XOR_ASA, 4, 0)                                                        \
+	P(I32_SHR_U_SKA, I32_XOR_ASS, 5, 0)                                                        \
+	P(F32_MUL_ASA, F32_ADD_ASA, 3, 0)                                                          \
+	P(F32_MUL_ASA, F32_ADD_ASS, 4, 0)                                                          \
+	P(F32_MUL_SSA, F32_ADD_ASA, 4, 0)                                                          \
+	P(F32_MUL_SSA, F32_ADD_ASS, 5, 0)                                                          \
+	P(F64_MUL_ASA, F64_ADD_ASA, 3, 0)                                                          \
+	P(F64_MUL_ASA, F64_ADD_ASS, 4, 0)                                                          \
+	P(F64_MUL_SSA, F64_ADD_ASA, 4, 0)                                                          \
+	P(F64_MUL_SSA, F64_ADD_ASS, 5, 0)                                                          \
+	P(F64_MUL_ASA, F64_SUB_SAA, 3, 0)                                                          \
+	P(F64_MUL_ASA, F64_SUB_SAS, 4, 0)
 
 #endif

@@ -396,7 +396,7 @@ static int emit_store(struct rotor_loader *l, unsigned generic, const struct bou
 	n += emit_operands(at->operands, ROTOR_I32, at->a, at->b & 0xffff, units + n);
 	units[n++] = (uint16_t)offset;
 	TRY(emit_map(l, l->body.at));
-	return emit(l, n, units);
+	return emit_op(l, n, units);
 }
 
 /* Stores to a sum: the value in the accumulator or a slot. */
@@ -406,11 +406,14 @@ static int store_to_sum(struct rotor_loader *l, unsigned generic, const struct e
 	const struct form_generic_info *info = &form_generics[generic];
 	bool acc = v->kind == ENTRY_PENDING || emit_held(&l->t, v);
 	bool two = a->kind == ENTRY_SUM2;
+	bool constant = !two && v->kind == ENTRY_CONST && emit_fits16(v);
 	uint16_t units[8] = {0, (uint16_t)a->lo, (uint16_t)a->hi}, slot = 0;
 	unsigned n = 3;
 
 	if (v->kind == ENTRY_PENDING) {
 		TRY(emit_pending_acc(l));
+	} else if (constant) {
+		slot = (uint16_t)v->lo;
 	} else if (!acc) {
 		TRY(emit_to_slot(l, v, &slot));
 	}
@@ -422,10 +425,12 @@ static int store_to_sum(struct rotor_loader *l, unsigned generic, const struct e
 	}
 	units[n++] = (uint16_t)offset;
 	units[0] = emit_variant_bit(info->base, info->variants,
-				    (two ? OPERANDS_STORE_SSS : OPERANDS_STORE_SLS) + acc);
+				    constant ? (unsigned)OPERANDS_STORE_SLK
+				    : two    ? (unsigned)OPERANDS_STORE_SSS + acc
+					     : (unsigned)OPERANDS_STORE_SLS + acc);
 	ASSERT(units[0] != F_HALT);
 	TRY(emit_map(l, l->body.at));
-	return emit(l, n, units);
+	return emit_op(l, n, units);
 }
 
 /* A float in its accumulator is stored from there, any other as the integer of its bits. */

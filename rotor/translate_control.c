@@ -34,7 +34,7 @@ static int emit_field(struct rotor_loader *l, uint32_t *chain)
 	uint32_t before = *chain;
 
 	*chain = l->t.at;
-	return EMIT(l, (uint16_t)before, (uint16_t)(before >> 16));
+	return emit(l, 2, (const uint16_t[]){(uint16_t)before, (uint16_t)(before >> 16)});
 }
 
 static uint32_t loop_cost(const struct rotor_loader *l, const struct ctl *c)
@@ -55,9 +55,9 @@ static int jump(struct rotor_loader *l, struct ctl *c)
 		return emit_field(l, &c->patches);
 	}
 	cost = loop_cost(l, c);
-	distance = c->begin - (l->t.at + 3);
-	return EMIT(l, F_BR_LOOP, (uint16_t)cost, (uint16_t)(cost >> 16), (uint16_t)distance,
-		    (uint16_t)(distance >> 16));
+	TRY(EMIT(l, F_BR_LOOP, (uint16_t)cost, (uint16_t)(cost >> 16)));
+	distance = c->begin - l->t.at;
+	return emit(l, 2, (const uint16_t[]){(uint16_t)distance, (uint16_t)(distance >> 16)});
 }
 
 /* The first slot of a label's values. */
@@ -198,14 +198,14 @@ static int branch_forward(struct rotor_loader *l, const struct test *t, uint32_t
 	uint16_t units[6];
 	unsigned n = test_units(t, false, units);
 
-	TRY(emit(l, n, units));
+	TRY(emit_op(l, n, units));
 	return emit_field(l, chain);
 }
 
 /* Whether a loop's begin and cost fit the short backward branches. */
 static bool fits_back(const struct rotor_loader *l, const struct ctl *c)
 {
-	return loop_cost(l, c) <= UINT16_MAX && l->t.at - c->begin <= UINT16_MAX;
+	return loop_cost(l, c) <= UINT16_MAX && l->t.at + 8 - c->begin <= UINT16_MAX;
 }
 
 static int branch_back(struct rotor_loader *l, const struct test *t, const struct ctl *c)
@@ -214,8 +214,9 @@ static int branch_back(struct rotor_loader *l, const struct test *t, const struc
 	unsigned n = test_units(t, true, units);
 
 	units[n++] = (uint16_t)loop_cost(l, c);
-	units[n++] = (uint16_t)(l->t.at - c->begin);
-	return emit(l, n, units);
+	TRY(emit_op(l, n, units));
+	units[0] = (uint16_t)(l->t.at - c->begin);
+	return emit(l, 1, units);
 }
 
 static int conditional(struct rotor_loader *l, struct ctl *c, uint32_t arity, struct entry *cond,
@@ -334,7 +335,8 @@ int t_table_target(struct rotor_loader *l, struct ctl *c, uint32_t depth, uint32
 	if (direct) {
 		return emit_field(l, &c->patches);
 	}
-	return EMIT(l, (uint16_t)depth, (uint16_t)((depth | FAR_ENTRY) >> 16));
+	depth |= FAR_ENTRY;
+	return emit(l, 2, (const uint16_t[]){(uint16_t)depth, (uint16_t)(depth >> 16)});
 }
 
 /* Code for the targets that need more than a jump: moves, a charge, a return. */
@@ -355,6 +357,7 @@ int t_table_end(struct rotor_loader *l, uint32_t arity)
 				patch(&l->t, j, here);
 			}
 		}
+		emit_forget(&l->t);
 		c = validate_label(l, depth & ~FAR_ENTRY);
 		if (!in_place(l, arity, label_slot(c))) {
 			TRY(move_down(l, arity, label_slot(c)));
