@@ -201,12 +201,14 @@ static void float_unary(struct gen *g, uint8_t type, unsigned which)
 	gen_push(g, type, r);
 }
 
-/* min and max: a NaN wins, and -0 is less than 0. */
+/* min and max: -0 is less than 0, and a NaN wins; the sum makes it a quiet one, which LLVM's own may not. */
 static LLVMValueRef min_max(struct gen *g, uint8_t type, bool max, LLVMValueRef a, LLVMValueRef b)
 {
-	LLVMValueRef args[] = {a, b};
+	LLVMValueRef args[] = {a, b}, nan = LLVMBuildFCmp(g->b, LLVMRealUNO, a, b, "");
+	LLVMValueRef r =
+		gen_intrinsic(g, max ? "llvm.maximum" : "llvm.minimum", gen_type(g, type), args, 2);
 
-	return gen_intrinsic(g, max ? "llvm.maximum" : "llvm.minimum", gen_type(g, type), args, 2);
+	return LLVMBuildSelect(g->b, nan, LLVMBuildFAdd(g->b, a, b, ""), r, "");
 }
 
 /* add sub mul div min max, counted from 0. */
