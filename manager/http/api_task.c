@@ -1,9 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Tasks: create, look at, change, start, stop, invoke. */
+#define _GNU_SOURCE /* memmem */
+
 #include "manager/http/call.h"
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <strings.h>
 
 #define WAIT_MS_MAX    60000
 #define INVOKE_WAIT_MS 30000
@@ -460,36 +464,75 @@ void api_task_update(struct call *c)
 /* ---- upload ---- */
 
 struct upload {
-	char *bytes;
+	const char *bytes;
 	size_t size;
 	bool seen, bad_name;
 };
 
-static enum MHD_Result upload_part(void *cls, enum MHD_ValueKind kind, const char *key,
-				   const char *filename, const char *content_type,
-				   const char *encoding, const char *data, uint64_t off,
-				   size_t size)
+/* The parameter of a header line: name="text" or name=text. */
+static bool parameter(const char *line, const char *end, const char *name, char *out, size_t bytes)
 {
-	struct upload *u = cls;
-	size_t n = filename != NULL ? strlen(filename) : 0;
-	char *grown;
+	size_t n = strlen(name);
 
-	if (strcmp(key, "file") != 0) {
-		return MHD_YES;
+	for (const char *p = line; p + n + 1 < end; p++) {
+		bool starts = (p == line || p[-1] == ' ' || p[-1] == ';') && p[n] == '=';
+		const char *v = p + n + 1, *stop;
+
+		if (!starts || strncasecmp(p, name, n) != 0) {
+			continue;
+		}
+		stop = *v == '"' ? memchr(v + 1, '"', (size_t)(end - v - 1)) : NULL;
+		v += *v == '"';
+		for (stop = stop != NULL ? stop : v;
+		     stop < end && *stop != '"' && *stop != ';' && *stop != '\r' && *stop != ' ';) {
+			stop++;
+		}
+		snprintf(out, bytes, "%.*s", (int)(stop - v), v);
+		return true;
+	}
+	return false;
+}
+
+/* One part: its head ends with an empty line. */
+static void upload_part(struct upload *u, const char *part, const char *end)
+{
+	const char *body = memmem(part, (size_t)(end - part), "\r\n\r\n", 4);
+	char name[32] = "", file[256] = "";
+	size_t n;
+
+	if (body == NULL || !parameter(part, body, "name", name, sizeof(name)) ||
+	    strcmp(name, "file") != 0) {
+		return;
 	}
 	u->seen = true;
-	if (n < 5 || strcmp(filename + n - 5, ".wasm") != 0) {
-		u->bad_name = true;
-		return MHD_YES;
+	parameter(part, body, "filename", file, sizeof(file));
+	n = strlen(file);
+	u->bad_name = n < 6 || strcmp(file + n - 5, ".wasm") != 0;
+	u->bytes = body + 4;
+	u->size = (size_t)(end - u->bytes);
+}
+
+/* RFC 7578: parts between lines of "--" and the boundary. */
+static void upload_parts(struct upload *u, const char *type, const char *body, size_t bytes)
+{
+	const char *end = body + bytes, *at, *next;
+	char boundary[80] = "\r\n--";
+	size_t n;
+
+	if (!parameter(type, type + strlen(type), "boundary", boundary + 4, sizeof(boundary) - 4)) {
+		return;
 	}
-	grown = realloc(u->bytes, u->size + size + 1);
-	if (grown == NULL) {
-		return MHD_NO;
+	n = strlen(boundary);
+	if (bytes < n - 2 || memcmp(body, boundary + 2, n - 2) != 0) {
+		return;
 	}
-	u->bytes = grown;
-	memcpy(u->bytes + u->size, data, size);
-	u->size += size;
-	return MHD_YES;
+	for (at = body + n - 2; !u->seen; at = next + n) {
+		next = memmem(at, (size_t)(end - at), boundary, n);
+		if (next == NULL) {
+			return;
+		}
+		upload_part(u, at, next);
+	}
 }
 
 /* The file's bytes; false when the call has been answered. */
@@ -497,18 +540,14 @@ static bool upload_read(struct call *c, struct upload *u)
 {
 	const char *type =
 		MHD_lookup_connection_value(c->connection, MHD_HEADER_KIND, "Content-Type");
-	struct MHD_PostProcessor *pp;
 
 	if (type != NULL && strncmp(type, "multipart/form-data", 19) != 0) {
-		u->bytes = c->body;
+		u->bytes = c->body != NULL ? c->body : "";
 		u->size = c->body_bytes;
-		c->body = NULL;
 		return true;
 	}
-	pp = MHD_create_post_processor(c->connection, 4096, upload_part, u);
-	if (pp != NULL) {
-		MHD_post_process(pp, c->body != NULL ? c->body : "", c->body_bytes);
-		MHD_destroy_post_processor(pp);
+	if (type != NULL && c->body != NULL) {
+		upload_parts(u, type, c->body, c->body_bytes);
 	}
 	if (u->bad_name) {
 		call_error(c, 400, "file: its name must end in .wasm");
@@ -527,7 +566,6 @@ void api_task_upload(struct call *c)
 	char *base64;
 
 	if (!exists(c) || !upload_read(c, &u)) {
-		free(u.bytes);
 		return;
 	}
 	if (!module_keep(c->s, u.bytes, u.size, NULL, digest, error, sizeof(error))) {
@@ -550,7 +588,6 @@ void api_task_upload(struct call *c)
 		}
 	}
 	json_decref(spec);
-	free(u.bytes);
 }
 
 void api_task_delete(struct call *c)

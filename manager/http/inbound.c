@@ -100,8 +100,8 @@ static void ask_to_announce(struct service *s, const char *id)
 		return;
 	}
 	snprintf(topic, sizeof(topic), "control/manager/lease/%s", n->id);
-	service_publish_json(s, topic,
-			     json_pack("{s:[], s:i, s:b}", "tasks", "lease_ms", 0, "announce", 1), 0);
+	service_publish_json(
+		s, topic, json_pack("{s:[], s:i, s:b}", "tasks", "lease_ms", 0, "announce", 1), 0);
 }
 
 static void on_alive(struct service *s, const char *topic, json_t *m)

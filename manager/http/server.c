@@ -17,6 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #define CONNECTIONS_MAX 8000
 #define ROUTES_MAX      96
@@ -561,7 +562,7 @@ struct http_server *http_start(const struct http_config *config, struct service 
 			       size_t error_bytes)
 {
 	struct http_server *h = calloc(1, sizeof(*h));
-	unsigned flags = MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME;
+	unsigned flags = MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ITC;
 	struct sockaddr_storage address;
 	struct MHD_OptionItem tls[] = {
 		{MHD_OPTION_HTTPS_MEM_CERT, 0, (void *)(uintptr_t)config->cert},
@@ -599,12 +600,10 @@ struct http_server *http_start(const struct http_config *config, struct service 
 	return h;
 }
 
-void http_stop(struct http_server *h)
+/* Everybody who waits gets an answer. */
+static void release_all(struct http_server *h)
 {
-	if (h == NULL) {
-		return;
-	}
-	h->stopping = true;
+	h->more = false;
 	streams_resume(h, true);
 	for (size_t i = 0; i < BASE_COUNT(h->s->waiters); i++) {
 		for (struct waiter *w = h->s->waiters[i]; w != NULL; w = w->next) {
@@ -613,10 +612,26 @@ void http_stop(struct http_server *h)
 	}
 	service_tick(h->s);
 	service_commit(h->s);
-	service_wake_pending(h->s);
 	http_after_commit(h);
-	MHD_run(h->daemon);
+}
+
+void http_stop(struct http_server *h)
+{
+	MHD_socket listen_fd;
+
+	if (h == NULL) {
+		return;
+	}
+	h->stopping = true;
+	listen_fd = MHD_quiesce_daemon(h->daemon);
+	do {
+		release_all(h);
+		MHD_run(h->daemon);
+	} while (h->s->waiter_count != 0 || h->after_commit != NULL || h->more);
 	MHD_stop_daemon(h->daemon);
+	if (listen_fd != MHD_INVALID_SOCKET) {
+		close(listen_fd);
+	}
 	free(h);
 }
 

@@ -729,4 +729,5 @@ def test_settings(l):
     expect(status == 78 and "c.toml:2: there is no setting 'http_prot'" in err, err)
 
 
-lab.main(globals())
+if __name__ == "__main__":
+    lab.main(globals())
