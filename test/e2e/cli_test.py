@@ -174,6 +174,17 @@ def test_run_is_quick(l):
     expect(min(times) < 50, f"a run of a cached module takes {min(times):.0f} ms")
 
 
+def test_manager_comes_last(l):
+    """A manager with an empty store learns what the workers are that were there before it."""
+    f = Fleet(l, tiny=TINY)
+    f.manager.stop()
+    for file in l.folder.glob("manager.db*"):
+        file.unlink()
+    f.manager.start()
+    wait_until(lambda: "tiny" in f.try_("node", "list")[1], 10, "the worker's labels are known")
+    f("run", "add.wasm", "--label", "size=tiny", "2", "3")
+
+
 def test_manager_restarts_meanwhile(l):
     """The task goes on, propctl waits for the manager, and no published value is lost."""
     f = Fleet(l, big=[])

@@ -254,6 +254,7 @@ class Mqtt:
         try:
             while True:
                 self._packet_in(*self._read_packet())
+                self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
         except (OSError, MqttError):
             pass
         self.closed = True

@@ -4,6 +4,7 @@
 import json
 import os
 import signal
+import time
 
 import lab
 from side import (CHANNEL, NODE, P, TENANT, Side, add_wasm, b64, digest, expect, expect_eq, padded,
@@ -317,6 +318,17 @@ def test_big_module_small_worker(l):
     expect_eq(got.get("results"), "3", f"results of {got}")
     expect(all(a["chunk_bytes"] <= 1024 for a in s.served), "a chunk larger than the buffer")
     l.note(f"1 MB in {len(s.served)} requests of {s.served[0]['chunk_bytes']} bytes")
+
+
+def test_transfer_over_a_default_broker(l):
+    """mosquitto as it comes: Nagle's algorithm is on, and must not cost 40 ms a window."""
+    s = Side(l, "--pool", "40k", "--rx-buffer", "1k", broker=l.broker(extra="set_tcp_nodelay false"))
+    s.serve()
+    began = time.monotonic()
+    got = s.run(None, 60, function="add", inputs=["1", "2"],
+                module=s.offer(padded(add_wasm(), 1 << 19)))
+    expect_eq(got.get("results"), "3", f"results of {got}")
+    l.note(f"512 KB in {len(s.served)} requests, {time.monotonic() - began:.2f} s")
 
 
 def test_two_tasks_one_module(l):
