@@ -456,6 +456,10 @@ void agent_command_lease(struct agent *a)
 	const struct wire_lease *m = &a->inbox.m.lease;
 	uint32_t ms = at_most(m->lease_ms, 0);
 
+	/* A manager that was not there when this worker announced itself. */
+	if (m->announce) {
+		a->create_due = a->alive_due = true;
+	}
 	for (const struct wire_link *link = m->tasks.first; link != NULL; link = link->next) {
 		const struct wire_held *held = (const struct wire_held *)link;
 		struct task *t = agent_task_find(a, held->id, wire_text_of(""));

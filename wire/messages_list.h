@@ -115,7 +115,8 @@
 
 #define WIRE_LEASE(F, O, W)                                                                        \
 	O(OBJECTS, tasks, "tasks", held, 65535, NEED)                                              \
-	F(INT, lease_ms, "lease_ms", 0, WIRE_WHOLE, NEED)
+	F(INT, lease_ms, "lease_ms", 0, WIRE_WHOLE, NEED)                                          \
+	F(BOOL, announce, "announce", 0, 0, 0)
 
 /* ---- from a worker */
 
