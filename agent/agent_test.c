@@ -4,6 +4,7 @@
 #include "agent/agent.h"
 #include "agent/fake.h"
 #include "agent/rig_test.h"
+#include "base/prng.h"
 #include "base/sha256.h"
 #include "test/test.h"
 
@@ -958,6 +959,23 @@ TEST(bad_messages_change_nothing)
 	rig_free(r);
 }
 
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes);
+
+/* The fuzzer's events from seeds; agent_check runs after every step. */
+TEST(random_events)
+{
+	struct prng prng;
+	uint8_t data[400];
+
+	for (uint64_t seed = 0; seed < 3000; seed++) {
+		prng_init(&prng, seed);
+		for (size_t i = 0; i < sizeof(data); i++) {
+			data[i] = (uint8_t)prng_below(&prng, 256);
+		}
+		LLVMFuzzerTestOneInput(data, sizeof(data));
+	}
+}
+
 TEST_MAIN(T(connects_and_announces) T(backs_off_and_comes_back) T(runs_an_inline_task) T(
 	types_of_arguments_and_results) T(refusals_say_why) T(every_way_to_end) T(host_functions)
 		  T(printed_lines_are_logged) T(for_others_is_skipped) T(stop_and_duplicates) T(
@@ -971,4 +989,5 @@ TEST_MAIN(T(connects_and_announces) T(backs_off_and_comes_back) T(runs_an_inline
 						  T(every_pool_size) T(
 							  every_store_action_fails_in_turn)
 							  T(publications_fail) T(many_small_tasks)
-								  T(bad_messages_change_nothing))
+								  T(bad_messages_change_nothing)
+									  T(random_events))

@@ -49,7 +49,7 @@ struct rig {
 	uint32_t record_bytes[RIG_RECORDS_MAX];
 	uint32_t piece_bytes; /* of messages; 0: as long as may be */
 	uint32_t steps;
-	bool ended; /* DISCONNECT with last came */
+	bool ended;                    /* DISCONNECT with last came */
 	struct agent_event queue[256]; /* answers to actions, not yet handed in */
 	uint32_t queue_from, queue_count;
 };

@@ -387,8 +387,8 @@ static enum wire_status set_number(struct wire_reader *r, const char *text, size
 		*(int64_t *)to = v;
 		break;
 	case WIRE_KIND_NUM:
-		if (!num_f64(text, bytes, &real)) {
-			return need_kind(r, row);
+		if (!num_f64(text, bytes, &real) || real - real != 0) {
+			return need_kind(r, row); /* no number, or too large for one */
 		}
 		*(double *)to = real;
 		break;
@@ -510,7 +510,8 @@ static enum wire_status bytes_part(struct wire_reader *r, const char *text, size
 
 static enum wire_status bytes_end(struct wire_reader *r)
 {
-	const uint8_t *none = NULL;
+	static const uint8_t nothing;
+	const uint8_t *none = &nothing;
 	struct wire_bytes *to;
 
 	TRY(bytes_part(r, "", 0, &none));

@@ -576,8 +576,34 @@ TEST(topics)
 	EXPECT_EQ(wire_topic_parse(&place, "", 0, &id), WIRE_TOPIC_COUNT);
 }
 
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes);
+
+/* The fuzzer on messages with a few bytes changed. */
+TEST(damaged_messages)
+{
+	static char room[65536], data[65536];
+
+	for (uint64_t seed = 0; seed < 20000; seed++) {
+		size_t t, n;
+
+		prng_init(&prng, seed);
+		spare = room;
+		t = prng_below(&prng, BASE_COUNT(tables));
+		data[0] = (char)t;
+		data[1] = (char)prng_next(&prng);
+		some_message(tables[t], message, prng_below(&prng, 2) == 0);
+		n = wire_write(tables[t], message, 0, data + 2, sizeof(data) - 2);
+		for (uint32_t k = prng_below(&prng, 4); k > 0; k--) {
+			data[2 + prng_below(&prng, (uint32_t)n)] =
+				"\"\\{}[],:0e.-u\xff\xc3 atfn"[prng_below(&prng, 20)];
+		}
+		LLVMFuzzerTestOneInput((uint8_t *)data, n + 2);
+	}
+}
+
 TEST_MAIN(T(every_message_round_trips) T(written_in_windows) T(any_split_gives_the_same)
 		  T(every_cut_and_every_small_arena_is_an_error) T(recorded_commands)
 			  T(recorded_reports) T(errors_name_the_key) T(nesting_is_bounded)
 				  T(ignored_keys_take_no_room) T(bad_text_is_written_valid)
-					  T(numbers_where_wanted) T(times) T(topics))
+					  T(numbers_where_wanted) T(times) T(topics)
+						  T(damaged_messages))
