@@ -8,7 +8,8 @@
  *
  * Each operation that can trap or call knows its place in the module; those before it that do not
  * stand together with it.
- * Operands: s3 a slot, acc the accumulator, #5 a constant, @120 a place in the form.
+ * Operands: s3 a slot, acc the accumulator, #5 a constant; places are counted in units of the form.
+ * Two operations that are one in the form stand with a + between them.
  */
 #include <ctype.h>
 #include <inttypes.h>
@@ -21,40 +22,70 @@
 #include "rotor/tool/tool.h"
 #include "rotor/tool/wasm_text.h"
 
-/* How an operation's units are read; the form's classes, and some more. */
-enum layout {
-	PLAIN,
-	VALUE,
-	ACCESS,
-	SELECTS,
-	BRANCHES
-};
-
+/* What the units of an operation mean, one letter each: S slot, A accumulator (no unit), K L D
+ * constants of 16, 32 and 64 bits, o offset, u v unsigned of 16 and 32 bits, j jump, c cost, b cost
+ * and jump back; > what follows is a result, ? the two slots of a select. */
 struct op {
-	const char *name, *operands, *result;
-	uint8_t layout;
+	const char *name, *operands, *more;
 };
 
-#define VARIANT_(ops_, result_, name, layout) {#name, #ops_, #result_, layout},
+/* The result of a variant: A the accumulator, S also a slot. */
+#define RESULT_A                 ">A"
+#define RESULT_S                 ">AS"
+#define NO_RESULT_A              ""
+#define OP_(op, text, ops, more) [op] = {text, ops, more},
+
+#define VALUE_(ops_, res, name)  OP_(F_##name##_##ops_##res, #name, #ops_, RESULT_##res)
+#define LOAD_(ops_, res, name)   OP_(F_##name##_##ops_##res, #name, #ops_, "o" RESULT_##res)
+#define STORE_(ops_, res, name)  OP_(F_##name##_##ops_##res, #name, #ops_, "o" NO_##RESULT_##res)
+#define SELECT_(ops_, res, name) OP_(F_##name##_##ops_##res, #name, #ops_, "?" RESULT_##res)
+#define BRANCH_(ops_, res, name) OP_(F_##name##_##ops_##res, #name, #ops_, "j")
+#define BACK_(ops_, res, name)   OP_(F_##name##_##ops_##res, #name, #ops_, "b")
 
 static const struct op ops[FORM_OP_COUNT] = {
-#define R(name, units, maps) {#name, "", "", PLAIN},
+#define R(name, units, maps) OP_(F_##name, #name, NULL, NULL)
 	FORM_PLAIN_LIST(R)
 #undef R
-#define R(name, in, out, set, ...) SET_##set(VARIANT_, name, VALUE)
+#define R(name, in, out, set, ...) SET_##set(VALUE_, name)
 		FORM_BIN_LIST(R) FORM_DIV_LIST(R) FORM_UN_LIST(R) FORM_TRUNC_LIST(R)
 #undef R
-#define R(name, in, out, set) SET_##set(VARIANT_, name, ACCESS)
-			FORM_LOAD_LIST(R) FORM_STORE_LIST(R)
+#define R(name, in, out, set) SET_##set(LOAD_, name)
+			FORM_LOAD_LIST(R)
 #undef R
-#define R(name, in, set) SET_##set(VARIANT_, name, SELECTS)
-				FORM_SELECT_LIST(R)
+#define R(name, in, out, set) SET_##set(STORE_, name)
+				FORM_STORE_LIST(R)
+#undef R
+#define R(name, in, set) SET_##set(SELECT_, name)
+					FORM_SELECT_LIST(R)
 #undef R
 #define R(name, in, set, ...)                                                                      \
-	SET_##set(VARIANT_, name, VALUE) SET_##set(VARIANT_, BR_##name, BRANCHES)                  \
-		SET_##set(VARIANT_, BACK_##name, BRANCHES)
-					FORM_CMP_LIST(R)
+	SET_##set(VALUE_, name) SET_##set(BRANCH_, BR_##name) SET_##set(BACK_, BACK_##name)
+						FORM_CMP_LIST(R)
 #undef R
+};
+
+/* The same for operations without variants; those that are not here show plain numbers. */
+static const char *const plain_units[FORM_OP_COUNT] = {
+	[F_MOV32] = "S>S",          [F_MOV64] = "S>S",
+	[F_LEA_SL] = "SL>S",        [F_LEA_SS] = "SS>S",
+	[F_K16_32] = "K>S",         [F_K32_32] = "L>S",
+	[F_K16_64] = "K>S",         [F_K32_64] = "L>S",
+	[F_K64_64] = "D>S",         [F_KA_I32] = "L>A",
+	[F_KA_I64] = "L>A",         [F_KA_F32] = "L>A",
+	[F_KA_F64] = "D>A",         [F_STA_I32] = "A>S",
+	[F_STA_I64] = "A>S",        [F_STA_F32] = "A>S",
+	[F_STA_F64] = "A>S",        [F_LDA_I32] = "S>A",
+	[F_LDA_I64] = "S>A",        [F_LDA_F32] = "S>A",
+	[F_LDA_F64] = "S>A",        [F_BR] = "j",
+	[F_BR_LOOP] = "cj",         [F_BRNZ_S] = "Sj",
+	[F_BRNZ_A] = "Aj",          [F_BRZ_S] = "Sj",
+	[F_BRZ_A] = "Aj",           [F_BACKNZ_S] = "Sb",
+	[F_BACKNZ_A] = "Ab",        [F_BACKZ_S] = "Sb",
+	[F_BACKZ_A] = "Ab",         [F_RETURN32] = "SS",
+	[F_RETURN64] = "SS",        [F_REF_FUNC] = "Sv",
+	[F_CALL_FAR] = "vu",        [F_TAIL_CALL] = "vSuS",
+	[F_CALL_INDIRECT] = "Suuu", [F_ADDR_S] = "Sv>A",
+	[F_ADDR_A] = "Av>A",
 };
 
 /* One function being shown. */
@@ -84,84 +115,117 @@ static void show_wasm_until(struct view *v, uint32_t offset)
 	}
 }
 
-/* A constant of 32 or 64 bits. */
+/* A constant of 32 or 64 bits, as a float where the operation's name tells that it is one. */
 static void show_constant(const struct op *op, const uint16_t *unit, bool wide)
 {
-	struct rotor_value v = {.type = ROTOR_I32, .u64 = form_get32(unit)};
+	struct rotor_value v = {.u64 = form_get32(unit)};
 
 	if (wide) {
-		v.type = ROTOR_F64;
 		v.u64 |= (uint64_t)form_get32(unit + 2) << 32;
-	} else if (strncmp(op->name, "F32_", 4) == 0) {
-		v.type = ROTOR_F32;
+		v.type = strstr(op->name, "F64") != NULL ? ROTOR_F64 : ROTOR_I64;
+	} else {
+		v.type = strstr(op->name, "F32") != NULL ? ROTOR_F32 : ROTOR_I32;
 	}
 	printf(" #");
 	value_print(stdout, &v);
 }
 
-/* The operands that the variant's name tells: A accumulator, S slot, K L D constants of 16, 32 and
- * 64 bits. Returns the next unit. */
-static const uint16_t *show_operands(const struct op *op, const uint16_t *unit)
+/* One letter's worth of units; at is the place of the first. Returns how many. */
+static unsigned show_letter(const struct op *op, char letter, const uint16_t *unit, uint32_t at)
 {
-	for (const char *kind = op->operands; *kind != 0; kind++) {
-		switch (*kind) {
-		case 'A':
-			printf(" acc");
-			break;
-		case 'S':
-			printf(" s%u", *unit++);
-			break;
-		case 'K':
-			printf(" #%d", (int16_t)*unit++);
-			break;
-		default:
-			show_constant(op, unit, *kind == 'D');
-			unit += *kind == 'D' ? 4 : 2;
-			break;
-		}
-	}
-	return unit;
-}
-
-static void show_variant(const struct op *op, const uint16_t *unit, const uint16_t *end)
-{
-	bool store = strstr(op->name, "STORE") != NULL;
-
-	unit = show_operands(op, unit);
-	if (op->layout == ACCESS) {
-		printf(" +%u", *unit++);
-	} else if (op->layout == SELECTS) {
+	switch (letter) {
+	case 'A':
+		printf(" acc");
+		return 0;
+	case 'S':
+		printf(" s%u", *unit);
+		return 1;
+	case 'K':
+		printf(" #%d", (int16_t)*unit);
+		return 1;
+	case 'L':
+	case 'D':
+		show_constant(op, unit, letter == 'D');
+		return letter == 'D' ? 4 : 2;
+	case 'o':
+		printf(" +%u", *unit);
+		return 1;
+	case 'u':
+		printf(" %u", *unit);
+		return 1;
+	case 'v':
+		printf(" %u", (unsigned)form_get32(unit));
+		return 2;
+	case 'c':
+		printf(" cost %u", (unsigned)form_get32(unit));
+		return 2;
+	case 'j':
+		printf(" to %u", (unsigned)(at + form_get32(unit)));
+		return 2;
+	case 'b':
+		printf(" cost %u to %u", unit[0], (unsigned)(at + 1 - unit[1]));
+		return 2;
+	case '?':
 		printf(" ? s%u : s%u", unit[0], unit[1]);
-		unit += 2;
-	} else if (op->layout == BRANCHES) {
-		printf(" units");
-		for (; unit < end; unit++) {
-			printf(" %d", (int16_t)*unit);
-		}
-		return;
-	}
-	if (!store) {
-		printf(" -> acc");
-		if (*op->result == 'S') {
-			printf(", s%u", *unit);
-		}
+		return 2;
+	default:
+		printf(" ->");
+		return 0;
 	}
 }
 
-static void show_op(const uint16_t *form, uint32_t pc)
+/* The units from *at on, up to end, as the letters say. */
+static void show_letters(const struct op *op, const char *letters, const uint16_t *form,
+			 uint32_t *at, uint32_t end)
 {
-	const uint16_t *unit = form + pc + 1, *end = form + pc + form_length(form + pc);
-	const struct op *op = &ops[form[pc]];
+	for (; *letters != 0 && *at <= end; letters++) {
+		*at += show_letter(op, *letters, form + *at, *at);
+	}
+}
 
-	printf("                %6u  %-20s", (unsigned)pc, op->name);
-	if (op->layout != PLAIN) {
-		show_variant(op, unit, end);
-	} else {
-		for (; unit < end; unit++) {
-			printf(" %d", (int16_t)*unit);
-		}
+/* An operation whose units begin at at. */
+static void show_units(uint16_t opcode, const uint16_t *form, uint32_t at, uint32_t end)
+{
+	const struct op *op = &ops[opcode];
+	const char *letters = op->operands != NULL ? op->operands : plain_units[opcode];
+
+	printf("%-20s", op->name != NULL ? op->name : "?");
+	if (letters != NULL) {
+		show_letters(op, letters, form, &at, end);
+		show_letters(op, op->more != NULL ? op->more : "", form, &at, end);
+	}
+	for (; at < end; at++) {
+		printf(" %d", (int16_t)form[at]);
 	}
 	putchar('\n');
+}
+
+/* The pair that an operation is; NULL if it is none. */
+static const struct form_pair *pair_of(uint16_t opcode)
+{
+	for (unsigned i = 0; i < FORM_PAIR_COUNT; i++) {
+		if (form_pairs[i].both == opcode) {
+			return &form_pairs[i];
+		}
+	}
+	return NULL;
+}
+
+/* The operation at pc; a pair is shown as its two. */
+static void show_op(const uint16_t *form, uint32_t pc)
+{
+	const struct form_pair *pair = pair_of(form[pc]);
+	uint32_t end = pc + form_length(form + pc), second;
+
+	printf("                %6u  ", (unsigned)pc);
+	if (pair == NULL) {
+		show_units(form[pc], form, pc + 1, end);
+		return;
+	}
+	second = pc + (form_units[pair->first] & ~FORM_MAPPED);
+	show_units(pair->first, form, pc + 1, second);
+	printf("                     +  ");
+	show_units(pair->second, form, second, end);
 }
 
 static void show_head(const struct view *v)
