@@ -86,7 +86,7 @@ def test_defaults_within_ranges(l):
 def test_own_options_exist(l):
     """CONFIG_PROPLET_* in sources, builds and .conf files are options of our Kconfig."""
     known = kconfig().keys()
-    files = [p for p in [*APP.rglob("*.[ch]"), APP / "CMakeLists.txt", *conf_files()]]
+    files = [p for p in [*APP.rglob("*.[ch]"), *APP.rglob("CMakeLists.txt"), *conf_files()]]
     for path in files:
         for name in re.findall(r"CONFIG_(PROPLET_[A-Z0-9_]+)", path.read_text()):
             expect(name in known, f"{path.name}: CONFIG_{name} is no option")
