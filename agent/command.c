@@ -173,7 +173,7 @@ static bool take_module(struct agent *a, struct task *t, const struct wire_start
 	struct module *module;
 
 	if (in->problem[0] != 0) {
-		agent_task_end(a, t, WIRE_REASON_MODULE, "%s", in->problem);
+		agent_task_end(a, t, agent_module_reason(in->problem), "%s", in->problem);
 		return false;
 	}
 	if (in->module != NONE) {

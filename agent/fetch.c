@@ -265,10 +265,13 @@ static void store_complete(struct agent *a, struct module *m, const struct agent
 	agent_make_room(a, (size_t)m->size * 5 + 24 * 1024);
 	m->block = pool_alloc(&a->pool, BASE_MIN((size_t)m->size * 5 + 24 * 1024,
 						 (size_t)pool_largest(&a->pool)));
-	if (m->block == NULL ||
-	    a->engine->load_mapped(m->block, pool_block_bytes(&a->pool, m->block), e->store.mapped,
+	if (m->block == NULL) {
+		fail(a, m, "no room: nothing is free to load a module into");
+		return;
+	}
+	if (a->engine->load_mapped(m->block, pool_block_bytes(&a->pool, m->block), e->store.mapped,
 				   m->size, &m->module, &used, &diag) != ROTOR_OK) {
-		fmt_str(why, sizeof(why), "%s (at byte %u)", diag.text, (unsigned)diag.offset);
+		agent_module_diag(a, m, &diag, why, sizeof(why));
 		fail(a, m, why);
 		return;
 	}

@@ -243,16 +243,20 @@ bool agent_module_begin_load(struct agent *a, struct module *m, uint32_t size, c
 	return true;
 }
 
-static bool load_failed(struct agent *a, struct module *m, char *diag, size_t diag_bytes)
+void agent_module_diag(struct agent *a, const struct module *m, const struct rotor_diag *d,
+		       char *text, size_t text_bytes)
 {
-	const struct rotor_diag *d = a->engine->load_diag(m->loader);
-
 	if (d->code == ROTOR_ERR_MEMORY) {
-		fmt_str(diag, diag_bytes, "no room: %s (block of %u bytes)", d->text,
+		fmt_str(text, text_bytes, "no room: %s (block of %u bytes)", d->text,
 			(unsigned)pool_block_bytes(&a->pool, m->block));
 	} else {
-		fmt_str(diag, diag_bytes, "%s (at byte %u)", d->text, (unsigned)d->offset);
+		fmt_str(text, text_bytes, "%s (at byte %u)", d->text, (unsigned)d->offset);
 	}
+}
+
+static bool load_failed(struct agent *a, struct module *m, char *diag, size_t diag_bytes)
+{
+	agent_module_diag(a, m, a->engine->load_diag(m->loader), diag, diag_bytes);
 	return false;
 }
 
@@ -346,6 +350,16 @@ void agent_module_ready(struct agent *a, struct module *m)
 	}
 }
 
+/* Want of room is this worker's, not the module's: another worker may take the task. */
+enum wire_reason agent_module_reason(const char *why)
+{
+	static const char no_room[] = "no room";
+	size_t bytes = sizeof(no_room) - 1;
+
+	return strlen(why) >= bytes && memcmp(why, no_room, bytes) == 0 ? WIRE_REASON_REFUSED
+									: WIRE_REASON_MODULE;
+}
+
 void agent_module_failed(struct agent *a, struct module *m, const char *why)
 {
 	uint16_t idx = agent_module_idx(a, m);
@@ -354,7 +368,7 @@ void agent_module_failed(struct agent *a, struct module *m, const char *why)
 		struct task *t = &a->tasks[i];
 
 		if (t->state == AGENT_TASK_FETCHING && t->module == idx) {
-			agent_task_end(a, t, WIRE_REASON_MODULE, "%s",
+			agent_task_end(a, t, agent_module_reason(why), "%s",
 				       why); /* the last one drops it */
 		}
 	}

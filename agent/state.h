@@ -314,6 +314,11 @@ bool agent_module_end(struct agent *a, struct module *m, char *diag, size_t diag
 void agent_module_ready(struct agent *a, struct module *m);
 /* Ends the tasks that wait for it. */
 void agent_module_failed(struct agent *a, struct module *m, const char *why);
+/* What the engine says of a module that it could not load, as text for people. */
+void agent_module_diag(struct agent *a, const struct module *m, const struct rotor_diag *d,
+		       char *text, size_t text_bytes);
+/* What a task's end is called when its module could not be had. */
+enum wire_reason agent_module_reason(const char *why);
 void agent_module_check_all(const struct agent *a);
 void agent_fetch_event(struct agent *a, const struct agent_event *e);
 void agent_fetch_tick(struct agent *a);

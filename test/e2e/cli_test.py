@@ -91,6 +91,14 @@ def test_wasi(l):
     has(out, "give me words to sort")
 
 
+def test_room(l):
+    """What does not fit a worker goes to another one; alone, it says what it lacks."""
+    f = Fleet(l, tiny=TINY, big=[])
+    for words in ("b a", "d c", "f e"):
+        has(f("run", "wasi.wasm", *words.split())[0], "1 " + words[-1])
+    has(f("run", "wasi.wasm", "--label", "size=tiny", "x", status=70)[1], "refused: no room")
+
+
 def test_failures(l):
     f = Fleet(l, tiny=TINY)
     _, err = f("run", "crash.wasm", status=70)
