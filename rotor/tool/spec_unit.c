@@ -103,24 +103,24 @@ static enum rotor_err load_pieces(struct spec_unit *unit, uint32_t piece_bytes)
 	return err;
 }
 
-/* Native code in place of the module, where there is some. */
-static enum rotor_err load_native(struct spec_unit *unit, const char *path)
+/* Native code in place of the module, where there is some; false: there is none. */
+static bool load_native(struct spec_unit *unit, const char *path, enum rotor_err *err)
 {
 	const struct image_trust trust = {.allow_unsigned = true};
 	char image[4096];
 	struct mapped file;
 
 	snprintf(image, sizeof(image), "%s.raot", path);
-	if (access(image, R_OK) != 0) {
-		return ROTOR_OK;
-	}
-	if (!file_map(image, &file)) {
-		return ROTOR_ERR_ARGUMENT;
+	if (access(image, R_OK) != 0 || !file_map(image, &file)) {
+		return false;
 	}
 	file_unmap(&unit->file);
 	unit->file = file;
-	return module_load(unit->module_block, unit->module_block_bytes, &unit->file, &trust,
+	unit->module_block_bytes = ((size_t)16 << 20) + 64 * unit->file.count;
+	unit->module_block = must(block_reserve(unit->module_block_bytes));
+	*err = module_load(unit->module_block, unit->module_block_bytes, &unit->file, &trust,
 			   &unit->module, &unit->diag);
+	return true;
 }
 
 static enum rotor_err load_unit(struct spec_unit *unit, uint32_t piece_bytes)
@@ -142,9 +142,8 @@ struct spec_unit *spec_unit_load(struct spec_world *world, const char *path, con
 	if (!file_map(path, &unit->file)) {
 		return NULL;
 	}
-	*err = load_unit(unit, world->piece_bytes);
-	if (*err == ROTOR_OK && world->native) {
-		*err = load_native(unit, path);
+	if (!world->native || !load_native(unit, path, err)) {
+		*err = load_unit(unit, world->piece_bytes);
 	}
 	return unit;
 }
