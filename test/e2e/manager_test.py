@@ -680,6 +680,15 @@ def test_bad_http_harms_nothing(l):
     expect_eq(w.run(inputs=["4"])["results"], "4")
 
 
+def test_a_worker_that_was_there_first_is_asked_who_it_is(l):
+    w = World(l)
+    c = l.client(w.broker)
+    c.subscribe(f"{P}/control/manager/lease/{NODE}")
+    c.publish(f"{P}/control/proplet/alive", {"proplet_id": NODE, "status": "alive", "uptime_ms": 5})
+    expect_eq(c.wait(f"{P}/control/manager/lease/{NODE}").json(),
+              {"tasks": [], "lease_ms": 0, "announce": True})
+
+
 def test_drain(l):
     w = World(l)
     n = w.worker()
