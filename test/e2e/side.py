@@ -109,9 +109,9 @@ class Side:
         task = task or str(uuid.uuid4())
         message = {"id": task, "name": "main", "state": 0, "cli_args": None, "broadcast": False,
                    "daemon": False, "latent": False, "encrypted": False, "proplet_id": self.node}
-        if wasm is not None:
-            message["file"] = b64(wasm)
         message.update(keys)
+        if wasm is not None:  # last, as our manager sends it: the worker knows then what to keep
+            message["file"] = b64(wasm)
         message = {k: v for k, v in message.items() if v is not None or k == "cli_args"}
         topic = f"{P}/control/manager/start" + (f"/{to or self.node}" if direct else "")
         self.ear.publish(topic, message, qos=qos)
