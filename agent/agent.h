@@ -186,7 +186,7 @@ struct agent_event {
 			const char *text;  /* FAILED: why */
 		} store;
 		struct {
-			uint16_t slot;
+			uint16_t slot;    /* as in the action */
 			int32_t status;   /* 0 or more: fine; negative: refused, see host.h */
 			int64_t value;    /* GPIO, SENSOR (in micro-units) */
 			const void *data; /* KV_GET: lent */
@@ -291,7 +291,7 @@ struct agent_action {
 			uint32_t bytes;
 		} journal;
 		struct {
-			uint16_t slot;
+			uint16_t slot; /* to be given back in the answer; no index */
 			enum agent_host_op op;
 			const char *task_id; /* of whom; kv is per task name: scope says which */
 			const char *scope;   /* name of the task: key-value pairs belong to it */

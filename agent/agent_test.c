@@ -794,7 +794,30 @@ TEST(goes_on_after_a_restart)
 	rig_free(r);
 }
 
-TEST(damaged_journal)
+TEST(more_modules_than_slots)
+{
+	struct rig *r = with_journal();
+
+	for (int i = 0; i < 20; i++) {
+		char script[64], file[128], want[64];
+
+		rig_clear(r);
+		snprintf(script, sizeof(script), "fake\nfunc f - i ret %d\n", i);
+		rig_base64(file, script, (uint32_t)strlen(script));
+		rig_say(r, "control/manager/start/p1",
+			"{\"id\":\"a\",\"name\":\"f\",\"epoch\":%d,\"file\":\"%s\"}", i + 1, file);
+		rig_run(r, 10);
+		snprintf(want, sizeof(want), "\"results\":\"%d\"", i);
+		SAW(want);
+		rig_say(r, "control/manager/ack/p1", "{\"task_id\":\"a\",\"epoch\":%d}", i + 1);
+		for (int k = 0; k < RIG_STORED_MAX; k++) {
+			r->stored[k].used = r->stored[k].used && i % 4 != 3; /* evicts */
+		}
+	}
+	rig_free(r);
+}
+
+TEST(damaged_journal) T(more_modules_than_slots)
 {
 	struct rig *r = with_journal();
 
@@ -986,7 +1009,7 @@ TEST_MAIN(T(connects_and_announces) T(backs_off_and_comes_back) T(runs_an_inline
 					  module_after_a_power_cut) T(module_of_another_digest)
 					  T(module_that_nobody_has) T(image_from_a_proxy) T(
 						  goes_on_after_a_restart) T(damaged_journal)
-						  T(every_pool_size) T(
+						  T(more_modules_than_slots) T(every_pool_size) T(
 							  every_store_action_fails_in_turn)
 							  T(publications_fail) T(many_small_tasks)
 								  T(bad_messages_change_nothing)

@@ -186,6 +186,15 @@ static char *keep(struct agent *a, struct wire_text text)
 	return to;
 }
 
+/* The slot, and which of its calls it is: an answer that comes after its task's end finds none. */
+static uint16_t host_ref(struct agent *a, struct task *t)
+{
+	uint32_t rounds = BASE_MIN((uint32_t)UINT16_MAX / a->limits.tasks_max, 255u);
+
+	t->host_round = (uint8_t)(a->host_calls++ % rounds);
+	return (uint16_t)(agent_task_slot(a, t) + t->host_round * a->limits.tasks_max);
+}
+
 /* What KV_SET hands over lies in the module's memory, which stays while the task waits. */
 static bool say_host(struct agent *a, struct task *t)
 {
@@ -202,7 +211,7 @@ static bool say_host(struct agent *a, struct task *t)
 	kept = a->out->count < AGENT_ACTIONS_MAX ? keep(a, name) : NULL;
 	action = kept != NULL ? agent_act(a, AGENT_ACTION_HOST_CALL) : NULL;
 	CHECK(action != NULL, false);
-	action->host.slot = agent_task_slot(a, t);
+	action->host.slot = host_ref(a, t);
 	action->host.op = e->op;
 	action->host.task_id = t->id;
 	action->host.scope = t->name;
@@ -258,11 +267,9 @@ void agent_effect_event(struct agent *a, const struct agent_event *e)
 {
 	struct task *t;
 
-	if (e->host.slot >= a->limits.tasks_max) {
-		return;
-	}
-	t = &a->tasks[e->host.slot];
-	if ((t->state == AGENT_TASK_WAITING || t->state == AGENT_TASK_PARKED) && !t->host_due &&
+	t = &a->tasks[e->host.slot % a->limits.tasks_max];
+	if (e->host.slot / a->limits.tasks_max == t->host_round &&
+	    (t->state == AGENT_TASK_WAITING || t->state == AGENT_TASK_PARKED) && !t->host_due &&
 	    t->run->effect.kind == AGENT_EFFECT_HOST) {
 		answer(a, t, give(a, t, e));
 	}

@@ -369,6 +369,14 @@ static void data_event(struct agent *a, struct module *m, const struct agent_eve
 	}
 }
 
+/* A slot that is done with is free when no answer can come for it any more. */
+static void close_slot(struct module *m)
+{
+	if (m->state == MODULE_CLOSING && !m->act_due && m->answers == 0) {
+		memset(m, 0, sizeof(*m));
+	}
+}
+
 void agent_fetch_event(struct agent *a, const struct agent_event *e)
 {
 	struct module *m;
@@ -377,8 +385,10 @@ void agent_fetch_event(struct agent *a, const struct agent_event *e)
 		return;
 	}
 	m = &a->modules[e->store.module];
+	m->answers -= m->answers > 0; /* a WRITE that failed answers unasked */
 	if (m->state == MODULE_FREE || m->state == MODULE_CLOSING) {
-		return; /* given up before the answer came */
+		close_slot(m); /* given up before the answer came */
+		return;
 	}
 	if (e->kind == AGENT_EVENT_STORE_DATA) {
 		data_event(a, m, e);
@@ -454,8 +464,14 @@ static void say(struct agent *a, struct module *m)
 			BASE_MIN(m->size - m->arrival->got, (uint32_t)AGENT_PIECE_BYTES_MAX);
 	}
 	m->act_due = false;
-	if (m->state == MODULE_CLOSING) {
-		memset(m, 0, sizeof(*m));
+	m->answers += m->state != MODULE_CLOSING;
+	close_slot(m);
+}
+
+void agent_fetch_close(struct agent *a, struct module *m)
+{
+	if (m->state == MODULE_CLOSING && m->act_due) {
+		say(a, m);
 	}
 }
 

@@ -59,7 +59,7 @@ void agent_module_drop(struct agent *a, struct module *m)
 	free_parts(a, m);
 	m->refs = 0;
 	m->act_due = m->request_due = false;
-	if (m->in_store && close) {
+	if (m->in_store && (close || m->answers > 0)) {
 		m->state = MODULE_CLOSING;
 		m->act_due = true;
 	} else {
@@ -122,6 +122,7 @@ struct module *agent_module_slot(struct agent *a)
 		return NULL;
 	}
 	agent_module_drop(a, m);
+	agent_fetch_close(a, m);
 	return m->state == MODULE_FREE ? m : NULL;
 }
 
@@ -173,6 +174,7 @@ struct module *agent_module_inline(struct agent *a, uint32_t size, char *diag, s
 			action->store.module = agent_module_idx(a, m);
 			action->store.digest = m->digest; /* all 0: told at COMMIT */
 			m->side_store = m->in_store = m->begun = true;
+			m->answers++;
 		}
 	}
 	return m;
@@ -304,6 +306,7 @@ static void commit_side(struct agent *a, struct module *m, uint32_t size)
 		action->store.digest = m->digest;
 		action->store.size = size;
 		m->begun = false;
+		m->answers++;
 	}
 	m->side_store = false;
 }

@@ -46,14 +46,15 @@ struct task {
 	uint8_t reason;     /* ENDED: enum wire_reason */
 	uint8_t end_wanted; /* RUNNING: reason + 1 to end with when the slice is back */
 	bool daemon, latent, journaled, lease_over;
-	bool orphan;    /* RUNNING: nobody asks for it any more; forgotten when its slice is back */
-	bool host_due;  /* WAITING: the HOST_CALL is still to be said */
-	bool blocked;   /* WAITING: its effect finds no room in the outbox */
-	bool published; /* result holds the last published value */
-	bool sent;      /* ENDED: the result is under way */
-	bool clear_due; /* FREE: its records are still to be taken out of the journal */
-	bool record_due; /* ENDED: its result is still to be written down in the journal */
-	bool capturing;  /* result is the buffer of its standard output */
+	bool orphan; /* RUNNING: nobody asks for it any more; forgotten when its slice is back */
+	uint8_t host_round; /* of its HOST_CALL: which one of its slot */
+	bool host_due;      /* WAITING: the HOST_CALL is still to be said */
+	bool blocked;       /* WAITING: its effect finds no room in the outbox */
+	bool published;     /* result holds the last published value */
+	bool sent;          /* ENDED: the result is under way */
+	bool clear_due;     /* FREE: its records are still to be taken out of the journal */
+	bool record_due;    /* ENDED: its result is still to be written down in the journal */
+	bool capturing;     /* result is the buffer of its standard output */
 	bool explicit_memory;
 	uint16_t module;       /* index; NONE */
 	uint16_t outbox_count; /* its records in the outbox */
@@ -115,6 +116,7 @@ struct module {
 	bool side_store;  /* inline: its bytes go to the store besides */
 	bool act_due;     /* the store action of its state is still to be said */
 	bool request_due; /* ARRIVING: a registry request is to be sent */
+	uint8_t answers;  /* of the store that are still to come: the slot is kept till then */
 	uint16_t refs;    /* tasks that use it or wait for it */
 	uint32_t size;    /* 0: not known yet */
 	uint64_t used_ms;
@@ -186,7 +188,7 @@ struct agent {
 	bool connect_due, subscribe_due, create_due, alive_due, metrics_due;
 	bool booted; /* the journal is replayed */
 	bool quitting, gone_sent, left;
-	uint32_t backoff_ms, inflight_count, slices_out, turn;
+	uint32_t backoff_ms, inflight_count, slices_out, turn, host_calls;
 	uint64_t init_ms, connect_ms, alive_ms, metrics_ms, quit_ms;
 	uint16_t next_ref;
 	uint64_t busy_since_ms, busy_ms; /* of the load */
@@ -321,6 +323,8 @@ void agent_module_diag(struct agent *a, const struct module *m, const struct rot
 enum wire_reason agent_module_reason(const char *why);
 void agent_module_check_all(const struct agent *a);
 void agent_fetch_event(struct agent *a, const struct agent_event *e);
+/* Says at once that the store is not needed for a dropped module, so that its slot is free. */
+void agent_fetch_close(struct agent *a, struct module *m);
 void agent_fetch_tick(struct agent *a);
 void agent_fetch_emit(struct agent *a);
 void agent_fetch_chunk_data(struct agent *a);
