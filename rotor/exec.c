@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Running the form: the table of handlers, and what they leave to rarely run code.
+ * Running the form: the table of handlers, and the functions that handlers call.
  *
- * Rules: 1. Fuel is charged once per event, after its effect: stopping charges nothing twice.
- *        2. A host function runs with the instance's pc and fp written back.
+ * Rule: a host function runs with the instance's pc and fp written back.
  */
 #include "rotor/exec.h"
 
+#if !defined(ROTOR_DISPATCH_GOTO)
 const struct exec_table exec_table = {{
 #define R(name, units, maps) [F_##name] = h_##name,
 	FORM_PLAIN_LIST(R)
@@ -30,46 +30,20 @@ const struct exec_table exec_table = {{
 						FORM_PAIR_LIST(P)
 #undef P
 }};
+#endif
 
-/* ---- stopping ---- */
+/* ---- fuel ---- */
 
-HANDLER(HALT)
-{
-	X->why = STOP_DONE;
-	LEAVE;
-}
-
-HANDLER(UNREACHABLE)
-{
-	TRAP(UNREACHABLE);
-}
-
-COLD void cold_trap(PARAMS)
-{
-	X->why = STOP_TRAP;
-	LEAVE;
-}
-
-COLD void cold_trap_memory(PARAMS)
-{
-	const struct memory *m = X->in->memory;
-	bool unbacked = m->used_only && X->address < (uint64_t)m->pages << m->page_shift;
-
-	X->trap = unbacked ? ROTOR_TRAP_UNBACKED : ROTOR_TRAP_MEMORY;
-	CALL(cold_trap);
-}
-
-static bool interrupted(const struct exec *x)
+bool exec_interrupted(const struct exec *x)
 {
 	return __atomic_load_n(x->interrupt, __ATOMIC_RELAXED) != 0;
 }
 
-/* Gives the next slice from the budget; false if it is time to stop. */
-static bool next_slice(struct exec *x)
+bool exec_next_slice(struct exec *x)
 {
 	uint64_t give = BASE_MIN(x->budget, (uint64_t)((int64_t)FUEL_SLICE - x->slice));
 
-	if (interrupted(x)) {
+	if (exec_interrupted(x)) {
 		return false;
 	}
 	x->budget -= give;
@@ -78,19 +52,10 @@ static bool next_slice(struct exec *x)
 	return x->slice >= 0;
 }
 
-COLD void cold_fuel(PARAMS)
-{
-	if (next_slice(X)) {
-		GO;
-	}
-	X->why = STOP_FUEL;
-	LEAVE;
-}
-
 /* ---- calls of other than own functions ---- */
 
-static COLD bool exec_import(struct exec *x, uint32_t func, const uint16_t *pc, uint32_t *fp,
-			     uint32_t *cells)
+COLD bool exec_import(struct exec *x, uint32_t func, const uint16_t *pc, uint32_t *fp,
+		      uint32_t *cells)
 {
 	struct rotor_instance *in = x->in;
 	const struct binding *b = &in->bindings[func];
@@ -112,33 +77,6 @@ static COLD bool exec_import(struct exec *x, uint32_t func, const uint16_t *pc, 
 	x->trap = in->trap != ROTOR_TRAP_NONE ? in->trap : (uint8_t)ROTOR_TRAP_HOST;
 	x->why = how == ROTOR_HOST_LATER ? STOP_HOST : STOP_TRAP;
 	return how == ROTOR_HOST_DONE;
-}
-
-COLD void cold_import(PARAMS)
-{
-	if (exec_import(X, PC[1], PC, FP, FP + PC[2])) {
-		NEXT(3);
-	}
-	LEAVE;
-}
-
-COLD void cold_import_far(PARAMS)
-{
-	if (exec_import(X, *(const unit32 *)&PC[1], PC, FP, FP + PC[3])) {
-		NEXT(4);
-	}
-	LEAVE;
-}
-
-/* A call of an import from outside: the activation says which. */
-COLD void cold_enter_import(PARAMS)
-{
-	const struct activation *a = instance_activation(X->in);
-
-	if (exec_import(X, a->func, PC, FP, FP)) {
-		NEXT(2);
-	}
-	LEAVE;
 }
 
 static enum target cross_target(struct exec *x, uint32_t ref, uint32_t type)
@@ -181,8 +119,7 @@ enum target exec_target(struct exec *x, uint32_t index, uint32_t type, uint32_t 
 	return x->target < x->func_imports ? TARGET_IMPORT : TARGET_OWN;
 }
 
-/* An indirect call, at slot delta of the frame, of other than an own function; true: go on. */
-static bool call_elsewhere(struct exec *x, const uint16_t *pc, uint32_t *fp, uint32_t delta)
+bool exec_elsewhere(struct exec *x, const uint16_t *pc, uint32_t *fp, uint32_t delta)
 {
 	struct rotor_instance *in = x->in;
 
@@ -199,64 +136,6 @@ static bool call_elsewhere(struct exec *x, const uint16_t *pc, uint32_t *fp, uin
 	}
 }
 
-COLD void cold_indirect(PARAMS)
-{
-	if (call_elsewhere(X, PC, FP, PC[4])) {
-		NEXT(5);
-	}
-	LEAVE;
-}
-
-COLD void cold_tail_elsewhere(PARAMS)
-{
-	if (call_elsewhere(X, PC, FP, PC[6])) {
-		NEXT(7);
-	}
-	LEAVE;
-}
-
-/* ---- operations on memory and tables as a whole, references, imported globals ---- */
-
-static COLD void bulk(PARAMS)
-{
-	enum bulk how = bulk_step(X, PC, FP);
-
-	if (how == BULK_TRAP) {
-		CALL(cold_trap);
-	}
-	if (how == BULK_DONE) {
-		PC += form_units[*PC] & ~FORM_MAPPED;
-	} else if (interrupted(X)) {
-		X->slice -= (int32_t)X->cost;
-		X->why = STOP_FUEL;
-		LEAVE;
-	}
-	CHARGE_AND_GO(X->cost);
-}
-
-#define H_BULK(name)                                                                               \
-	HANDLER(name)                                                                              \
-	{                                                                                          \
-		CALL(bulk);                                                                        \
-	}
-H_BULK(GGET_IMPORT)
-H_BULK(GSET_IMPORT)
-H_BULK(REF_FUNC)
-H_BULK(MEMORY_SIZE)
-H_BULK(MEMORY_GROW)
-H_BULK(MEMORY_FILL)
-H_BULK(MEMORY_COPY)
-H_BULK(MEMORY_INIT)
-H_BULK(DATA_DROP)
-H_BULK(TABLE_GET)
-H_BULK(TABLE_SET)
-H_BULK(TABLE_SIZE)
-H_BULK(TABLE_GROW)
-H_BULK(TABLE_FILL)
-H_BULK(TABLE_COPY)
-H_BULK(TABLE_INIT)
-H_BULK(ELEM_DROP)
-
 /* ---- a run ---- */
 
 #if defined(ROTOR_DISPATCH_LOOP)
@@ -266,15 +145,10 @@ void exec_start(struct exec *x)
 		exec_table.handlers[*x->pc](x);
 	}
 }
-#elif UINTPTR_MAX > UINT32_MAX
+#elif defined(ROTOR_DISPATCH_TAIL)
 void exec_start(struct exec *x)
 {
 	exec_table.handlers[*x->pc](x->pc, x->fp, &exec_table, 0, x->mem, x, 0, 0);
-}
-#else
-void exec_start(struct exec *x)
-{
-	exec_table.handlers[*x->pc](x->pc, x->fp, 0, x);
 }
 #endif
 

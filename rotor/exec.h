@@ -5,9 +5,11 @@
  * A handler is a function made by HANDLER(name) { ... }. It reads PC, FP, MEM and X, the accumulators
  * by GETA_type and SETA_type, and ends with NEXT(units), GO, LEAVE or CALL(another).
  *
- * Two ways of dispatch from the same text: tail calls with everything in registers, or a loop that
- * calls one handler after the other (ROTOR_DISPATCH_LOOP, for builds in which the compiler makes no
- * tail calls: debug, sanitizers).
+ * Three ways of dispatch from the same text:
+ *   TAIL  handlers are functions that call each other at their end, everything in registers: machines
+ *         with many of them, if the compiler makes tail calls
+ *   GOTO  handlers are labels of one function (exec_goto.c includes the other files): small machines
+ *   LOOP  handlers are functions that a loop calls: debug and sanitizer builds
  */
 #ifndef ROTOR_EXEC_H
 #define ROTOR_EXEC_H
@@ -32,8 +34,18 @@ enum {
 struct exec;
 struct exec_table;
 
-#if !defined(ROTOR_DISPATCH_LOOP) && !defined(__clang__) && !defined(__OPTIMIZE__)
+#if defined(ROTOR_DISPATCH_LOOP)
+#elif UINTPTR_MAX > UINT32_MAX && (defined(__clang__) || defined(__OPTIMIZE__))
+#define ROTOR_DISPATCH_TAIL 1
+#elif UINTPTR_MAX <= UINT32_MAX
+#define ROTOR_DISPATCH_GOTO 1
+#else
 #define ROTOR_DISPATCH_LOOP 1
+#endif
+
+/* Whether a file of handlers has them where it stands, or only inside exec_goto.c. */
+#if !defined(ROTOR_DISPATCH_GOTO)
+#define EXEC_HANDLERS 1
 #endif
 
 #if defined(__clang__) && !defined(ROTOR_DISPATCH_LOOP)
@@ -65,7 +77,7 @@ struct exec_table;
 		return;                                                                            \
 	} while (0)
 
-#elif UINTPTR_MAX > UINT32_MAX
+#elif defined(ROTOR_DISPATCH_TAIL)
 
 #define EXEC_REGS
 #define PARAMS                                                                                     \
@@ -83,20 +95,15 @@ struct exec_table;
 
 #else
 
-#define EXEC_REGS                                                                                  \
-	uint64_t acc64;                                                                            \
-	float facc;                                                                                \
-	double dacc;
-#define PARAMS const uint16_t *pc, uint32_t *fp, uint32_t acc, struct exec *x
-#define PASS   pc, fp, acc, x
-#define PC     pc
-#define FP     fp
-#define MEM    (x->mem)
-#define ACC32  acc
-#define ACC64  (x->acc64)
-#define FACC   (x->facc)
-#define DACC   (x->dacc)
-#define GO     EXEC_TAIL exec_table.handlers[*pc](PASS)
+#define EXEC_REGS
+#define PC    pc
+#define FP    fp
+#define MEM   (x->mem)
+#define ACC32 acc
+#define ACC64 acc64
+#define FACC  facc
+#define DACC  dacc
+#define GO    goto *labels[*pc]
 
 #endif
 
@@ -109,9 +116,17 @@ struct exec_table;
 	} while (0)
 #endif
 
-#define X              x
-#define HANDLER(name)  void h_##name(PARAMS)
-#define CALL(function) EXEC_TAIL function(PASS)
+#define X x
+#if defined(ROTOR_DISPATCH_GOTO)
+#define HANDLER(name) h_##name:
+#define COLD_HANDLER(name)                                                                         \
+	name:
+#define CALL(label) goto label
+#else
+#define HANDLER(name)      void h_##name(PARAMS)
+#define COLD_HANDLER(name) COLD void name(PARAMS)
+#define CALL(function)     EXEC_TAIL function(PASS)
+#endif
 #define NEXT(units)                                                                                \
 	do {                                                                                       \
 		PC += (units);                                                                     \
@@ -178,11 +193,13 @@ struct exec {
 	EXEC_REGS
 };
 
+#if !defined(ROTOR_DISPATCH_GOTO)
 typedef void (*exec_handler)(PARAMS);
 struct exec_table {
 	exec_handler handlers[FORM_OP_COUNT];
 };
 extern const struct exec_table exec_table;
+#endif
 
 /* Types by the names of opcode_list.h. */
 typedef uint32_t ctype_u32;
@@ -247,7 +264,8 @@ typedef double ctype_f64;
 	SETA_##type(r);                                                                            \
 	SLOT(type, n) = r
 
-/* Checks bytes at a plus the offset in unit n; at is where they are. One comparison. */
+/* Checks bytes at a plus the offset in unit n; at is where they are. */
+#if UINTPTR_MAX > UINT32_MAX
 #define ACCESS(bytes, n)                                                                           \
 	uint64_t end = (uint64_t)a + PC[n] + (bytes);                                              \
 	if (UNLIKELY(end > X->mem_bytes)) {                                                        \
@@ -255,7 +273,30 @@ typedef double ctype_f64;
 		CALL(cold_trap_memory);                                                            \
 	}                                                                                          \
 	uint8_t *at = MEM + (size_t)(end - (bytes))
+#else
+#define ACCESS(bytes, n)                                                                           \
+	uint32_t end;                                                                              \
+	if (UNLIKELY(__builtin_add_overflow(a, PC[n] + (uint32_t)(bytes), &end) ||                 \
+		     end > (uint32_t)X->mem_bytes)) {                                              \
+		X->address = (uint64_t)a + PC[n] + (bytes)-1;                                      \
+		CALL(cold_trap_memory);                                                            \
+	}                                                                                          \
+	uint8_t *at = MEM + (end - (bytes))
+#endif
 
+static inline bool add_offset(struct exec *x, uint32_t a, const uint16_t *at, uint32_t *out)
+{
+	uint64_t sum = (uint64_t)a + *(const unit32 *)at;
+
+	x->address = sum;
+	*out = (uint32_t)sum;
+	return sum <= UINT32_MAX;
+}
+
+/* Four cells; zeroing goes beyond what it must, up to STACK_SPARE_CELLS - 1 cells. */
+typedef uint32_t __attribute__((vector_size(16), aligned(4), may_alias)) cells4;
+
+#if !defined(ROTOR_DISPATCH_GOTO)
 /* Declarations of all handlers. */
 #define DECLARE_(operands, result, name) HANDLER(name##_##operands##result);
 #define R(name, units, maps)             HANDLER(name);
@@ -292,6 +333,9 @@ void cold_import_far(PARAMS);
 void cold_enter_import(PARAMS);
 void cold_indirect(PARAMS);
 void cold_tail_elsewhere(PARAMS);
+void cold_bulk(PARAMS);
+#endif
+
 /* Runs handlers from x->pc on until one leaves. */
 void exec_start(struct exec *x);
 
@@ -311,5 +355,12 @@ enum target {
 	TARGET_TRAP
 };
 enum target exec_target(struct exec *x, uint32_t index, uint32_t type, uint32_t table);
+/* Calls import func with these arguments. True: go on; otherwise x->why says what to stop for. */
+bool exec_import(struct exec *x, uint32_t func, const uint16_t *pc, uint32_t *fp, uint32_t *cells);
+/* An indirect call, at slot delta of the frame, of other than an own function; true: go on. */
+bool exec_elsewhere(struct exec *x, const uint16_t *pc, uint32_t *fp, uint32_t delta);
+bool exec_interrupted(const struct exec *x);
+/* Gives the next slice from the budget; false if it is time to stop. */
+bool exec_next_slice(struct exec *x);
 
 #endif

@@ -2,6 +2,8 @@
 /* Handlers of branches, calls and returns. Spec: WebAssembly 2.0 4.4.8, 4.4.10; tail calls. */
 #include "rotor/exec.h"
 
+#if defined(EXEC_HANDLERS)
+
 /* ---- branches ---- */
 
 HANDLER(BR)
@@ -48,9 +50,6 @@ HANDLER(BR_TABLE)
 }
 
 /* ---- calls ---- */
-
-/* Four cells; zeroing goes beyond what it must, up to STACK_SPARE_CELLS - 1 cells. */
-typedef uint32_t __attribute__((vector_size(16), aligned(4), may_alias)) cells4;
 
 /* Goes into own function f, whose frame begins at callee; units: of the call operation. No
  * accumulator outlives a call, which frees registers. */
@@ -181,3 +180,5 @@ HANDLER(TAIL_INDIRECT)
 
 	REENTER(f, PC[6], PC[4], PC[5]);
 }
+
+#endif

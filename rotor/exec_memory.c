@@ -2,6 +2,8 @@
 /* Handlers that move values: loads, stores, slots, constants, globals. Spec: WebAssembly 2.0 4.4.7. */
 #include "rotor/exec.h"
 
+#if defined(EXEC_HANDLERS)
+
 #if __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
 #error "linear memory is read as it is: only little-endian machines are supported"
 #endif
@@ -73,15 +75,6 @@ FORM_LOAD_LIST(R)
 #define R(name, mtype, type, set) SET_##set(H_STORE, name, mtype, type)
 FORM_STORE_LIST(R)
 #undef R
-
-static inline bool add_offset(struct exec *x, uint32_t a, const uint16_t *at, uint32_t *out)
-{
-	uint64_t sum = (uint64_t)a + *(const unit32 *)at;
-
-	x->address = sum;
-	*out = (uint32_t)sum;
-	return sum <= UINT32_MAX;
-}
 
 HANDLER(ADDR_S)
 {
@@ -270,3 +263,5 @@ HANDLER(GSET64_A)
 	GLOBAL(u64) = GETA_u64;
 	NEXT(2);
 }
+
+#endif

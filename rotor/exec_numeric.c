@@ -3,6 +3,8 @@
 #include "rotor/exec.h"
 #include "rotor/numeric.h"
 
+#if defined(EXEC_HANDLERS)
+
 #define H_BIN(operands, result, name, in, out, ...)                                                \
 	HANDLER(name##_##operands##result)                                                         \
 	{                                                                                          \
@@ -120,3 +122,5 @@ FORM_CMP_LIST(R)
 #define R(name, type, set) SET_##set(H_SELECT, name, type)
 FORM_SELECT_LIST(R)
 #undef R
+
+#endif

@@ -3,11 +3,15 @@
 #include "rotor/exec.h"
 
 /* A product and a sum are two operations, each rounded. */
-#if defined(__clang__)
+#if defined(ROTOR_DISPATCH_GOTO)
+/* One function: exec_goto.c has it. */
+#elif defined(__clang__)
 #pragma STDC FP_CONTRACT OFF
 #else
 #pragma GCC optimize("fp-contract=off")
 #endif
+
+#if defined(EXEC_HANDLERS)
 
 #define UNIT_K(u) ((int16_t)PC[u])
 
@@ -111,3 +115,5 @@ enum {
 		B_##first(0) E_##second(U_##first);                                                \
 	}
 FORM_PAIR_LIST(P)
+
+#endif

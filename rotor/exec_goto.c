@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* All handlers as labels of one function, for small machines; see exec.h. Empty for others. */
+#include "rotor/exec.h"
+#include "rotor/numeric.h"
+
+#if defined(ROTOR_DISPATCH_GOTO)
+
+/* From here on the files of handlers are the body of exec_start. */
+#define EXEC_HANDLERS 1
+
+void exec_start(struct exec *x)
+{
+	static const void *const labels[FORM_OP_COUNT] = {
+#define R(name, units, maps) [F_##name] = &&h_##name,
+		FORM_PLAIN_LIST(R)
+#undef R
+#define LABEL_(operands, result, name)                                                             \
+	[F_##name##_##operands##result] = &&h_##name##_##operands##result,
+#define R(name, in, out, set, ...) SET_##set(LABEL_, name)
+			FORM_BIN_LIST(R) FORM_DIV_LIST(R) FORM_UN_LIST(R) FORM_TRUNC_LIST(R)
+#undef R
+#define R(name, in, out, set) SET_##set(LABEL_, name)
+				FORM_LOAD_LIST(R) FORM_STORE_LIST(R)
+#undef R
+#define R(name, in, set) SET_##set(LABEL_, name)
+					FORM_SELECT_LIST(R)
+#undef R
+#define R(name, in, set, ...)                                                                      \
+	SET_##set(LABEL_, name) SET_##set(LABEL_, BR_##name) SET_##set(LABEL_, BACK_##name)
+						FORM_CMP_LIST(R)
+#undef R
+#define P(first, second, units, maps) [F_##first##__##second] = &&h_##first##__##second,
+							FORM_PAIR_LIST(P)
+#undef P
+	};
+	const uint16_t *pc = x->pc;
+	uint32_t *fp = x->fp, acc = 0;
+	uint64_t acc64 = 0;
+	float facc = 0;
+	double dacc = 0;
+
+	GO;
+#include "rotor/exec_numeric.c"
+#include "rotor/exec_memory.c"
+#include "rotor/exec_control.c"
+#include "rotor/exec_pairs.c"
+#include "rotor/exec_cold.c"
+}
+
+#endif
