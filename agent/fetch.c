@@ -485,9 +485,9 @@ void agent_fetch_emit(struct agent *a)
 		}
 		if (m->state == MODULE_ARRIVING && m->request_due && agent_online(a) &&
 		    request(a, m)) {
-			uint64_t pause = (uint64_t)RETRY_MS_MIN
-					 << BASE_MIN(m->arrival->tries++, 4u);
+			uint64_t pause = (uint64_t)RETRY_MS_MIN << BASE_MIN(m->arrival->tries, 4u);
 
+			m->arrival->tries++;
 			m->request_due = false;
 			m->arrival->retry_ms =
 				a->now_ms +
