@@ -266,6 +266,7 @@ static bool serve(struct rotor_instance *in, struct native_state *s, struct mete
 		  enum stop *why)
 {
 	struct rotor_native_ctx *ctx = &s->ctx;
+	bool go_on;
 
 	switch (ctx->request) {
 	case ROTOR_NATIVE_DONE:
@@ -275,9 +276,13 @@ static bool serve(struct rotor_instance *in, struct native_state *s, struct mete
 		*why = STOP_FUEL;
 		return next_slice(m, ctx);
 	case ROTOR_NATIVE_CALL:
-		return call_import(in, ctx->operand, ctx->cells, why);
+		go_on = call_import(in, ctx->operand, ctx->cells, why);
+		instance_pay(in, &ctx->fuel);
+		return go_on;
 	case ROTOR_NATIVE_CALL_REF:
-		return call_reference(in, ctx, why);
+		go_on = call_reference(in, ctx, why);
+		instance_pay(in, &ctx->fuel);
+		return go_on;
 	default:
 		break;
 	}
@@ -367,6 +372,7 @@ static bool find_func(const struct rotor_module *m, uint32_t text, uint32_t *fun
 	uint32_t best = 0;
 	bool any = false;
 
+	*func = 0;
 	for (uint32_t i = m->func_imports; i < m->func_count; i++) {
 		uint32_t from = m->native->funcs[i].text & ~1u;
 

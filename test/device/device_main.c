@@ -150,6 +150,19 @@ static int call(struct place *p, uint32_t func, uint64_t slice, int count, char 
 	return status == ROTOR_DONE ? 0 : 70;
 }
 
+/* A module, or a native image for this board. */
+static enum rotor_err load_any(struct memory *m, const void *bytes, size_t count,
+			       const struct rotor_module **out, struct rotor_diag *diag)
+{
+	const struct rotor_image_policy policy = {.target = rotor_image_target(),
+						  .allow_unsigned = true};
+
+	if (rotor_is_image(bytes, count)) {
+		return rotor_load_image(m->at, m->bytes, bytes, count, &policy, out, diag);
+	}
+	return rotor_load(m->at, m->bytes, bytes, count, ROTOR_LOAD_BYTES_STAY, out, diag);
+}
+
 /* Loads the file into the beginning of m, the module after it; false when something was printed instead. */
 static bool load(const char *file, struct memory *m, const struct rotor_module **out,
 		 uint64_t *ticks)
@@ -164,8 +177,7 @@ static bool load(const char *file, struct memory *m, const struct rotor_module *
 	}
 	shrink(m, (size_t)bytes);
 	uint64_t start = board_ticks();
-	if (rotor_load(m->at, m->bytes, wasm, (size_t)bytes, ROTOR_LOAD_BYTES_STAY, out, &diag) !=
-	    ROTOR_OK) {
+	if (load_any(m, wasm, (size_t)bytes, out, &diag) != ROTOR_OK) {
 		refuse(file, &diag);
 		return false;
 	}
