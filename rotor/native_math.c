@@ -20,6 +20,12 @@
 		F##size a = f##size##_from(ab);                                                    \
 		return f##size##_bits(a != a ? a + a : function(a));                               \
 	}
+#define ROUND_(size, bits, name, how)                                                              \
+	static bits help_f##size##_##name(bits ab)                                                 \
+	{                                                                                          \
+		F##size a = f##size##_from(ab);                                                    \
+		return f##size##_bits(a != a ? a + a : (F##size)f64_round(a, how));                \
+	}
 #define FLOATS_(size, bits, suffix)                                                                \
 	BINARY_(size, bits, add, a + b)                                                            \
 	BINARY_(size, bits, sub, a - b)                                                            \
@@ -28,10 +34,10 @@
 	BINARY_(size, bits, min, f##size##_min(a, b))                                              \
 	BINARY_(size, bits, max, f##size##_max(a, b))                                              \
 	UNARY_(size, bits, sqrt, __builtin_sqrt##suffix)                                           \
-	UNARY_(size, bits, ceil, __builtin_ceil##suffix)                                           \
-	UNARY_(size, bits, floor, __builtin_floor##suffix)                                         \
-	UNARY_(size, bits, trunc, __builtin_trunc##suffix)                                         \
-	UNARY_(size, bits, nearest, __builtin_rint##suffix)                                        \
+	ROUND_(size, bits, ceil, ROUND_CEIL)                                                       \
+	ROUND_(size, bits, floor, ROUND_FLOOR)                                                     \
+	ROUND_(size, bits, trunc, ROUND_TRUNC)                                                     \
+	ROUND_(size, bits, nearest, ROUND_NEAREST)                                                 \
 	COMPARE_(size, bits, eq, ==)                                                               \
 	COMPARE_(size, bits, ne, !=)                                                               \
 	COMPARE_(size, bits, lt, <)                                                                \

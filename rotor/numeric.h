@@ -64,6 +64,40 @@ MIN_MAX_(f32_max, float, a > b, !__builtin_signbit(a))
 MIN_MAX_(f64_min, double, a < b, __builtin_signbit(a))
 MIN_MAX_(f64_max, double, a > b, !__builtin_signbit(a))
 
+enum round {
+	ROUND_CEIL,
+	ROUND_FLOOR,
+	ROUND_TRUNC,
+	ROUND_NEAREST /* ties to even */
+};
+
+/* To an integer, on the bits: C libraries for small devices get some of these wrong. a is no NaN. */
+__attribute__((noinline, unused)) static double f64_round(double a, enum round how)
+{
+	uint64_t bits = f64_bits(a), sign = bits & 1ull << 63;
+	int exponent = (int)(bits >> 52 & 0x7ff) - 1023;
+	bool away;
+
+	if (exponent >= 52) {
+		return a;
+	}
+	if (exponent < 0) {
+		uint64_t size = bits ^ sign;
+
+		away = how == ROUND_NEAREST ? size > 0x3fe0000000000000u
+					    : size != 0 && how == (sign ? ROUND_FLOOR : ROUND_CEIL);
+		return f64_from(sign | (away ? 0x3ff0000000000000u : 0));
+	}
+	uint64_t one = 1ull << (52 - exponent), rest = bits & (one - 1);
+	if (how == ROUND_NEAREST) {
+		away = rest > one / 2 || (rest == one / 2 && (bits & one) != 0);
+	} else {
+		away = rest != 0 && how == (sign ? ROUND_FLOOR : ROUND_CEIL);
+	}
+	/* A carry out of the digits makes the exponent one more, as it must. */
+	return f64_from(bits - rest + (away ? one : 0));
+}
+
 /* Saturating conversion; NaN gives 0. */
 #define SAT_(name, from, to, low, high, low_value, high_value)                                     \
 	static inline to name(from a)                                                              \
