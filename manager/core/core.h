@@ -260,6 +260,9 @@ struct manager_event {
 			uint32_t epoch;      /* 0 when the peer knows none */
 			bool ok;
 			bool empty; /* no result text */
+			/* With REFUSED for want of memory: what one block would have to be, and
+			 * what the largest one is. 0: not told. */
+			uint32_t need_bytes, have_bytes;
 			enum manager_reason reason;
 		} result;
 		struct {

@@ -579,6 +579,67 @@ TEST(a_refusal_tries_another_node)
 	EXPECT_EQ(STATE("t"), MANAGER_FAILED);
 }
 
+static void refused_for_room(const char *task, const char *node_id, uint32_t epoch, uint32_t need,
+			     uint32_t have)
+{
+	struct manager_event e = {.kind = MANAGER_EVENT_RESULT};
+
+	e.u.result.task_id = task;
+	e.u.result.node_id = node_id;
+	e.u.result.epoch = epoch;
+	e.u.result.reason = MANAGER_REASON_REFUSED;
+	e.u.result.need_bytes = need;
+	e.u.result.have_bytes = have;
+	step(e);
+}
+
+static void alive_with(const char *id, uint32_t free_bytes)
+{
+	struct manager_event e = {.kind = MANAGER_EVENT_NODE_ALIVE};
+
+	e.u.alive.id = id;
+	e.u.alive.has_free = true;
+	e.u.alive.free_bytes = free_bytes;
+	step(e);
+}
+
+TEST(a_task_waits_for_room)
+{
+	begin();
+	node_full("a", true, 0, 40960);
+	start(spec("other"));
+	start(spec("t"));
+	EXPECT_EQ(STARTS("t", "a", 1), 1);
+	refused_for_room("t", "a", 1, 17800, 3616);
+	EXPECT_EQ(STATE("t"), MANAGER_PENDING);
+	EXPECT_EQ(STARTS("t", "a", 2), 0);
+	alive_with("a", 17000);
+	EXPECT_EQ(STARTS("t", "a", 2), 0);
+	alive_with("a", 18000);
+	EXPECT_EQ(STARTS("t", "a", 2), 1);
+	/* What no pool can hold is no matter of waiting. */
+	refused_for_room("t", "a", 2, 50000, 40000);
+	EXPECT_EQ(STATE("t"), MANAGER_FAILED);
+	/* Nor is what an otherwise idle node has no room for. */
+	done("other", "a", 1);
+	start(spec("u"));
+	refused_for_room("u", "a", 1, 40900, 36000);
+	EXPECT_EQ(STATE("u"), MANAGER_FAILED);
+}
+
+TEST(want_of_room_moves_a_task)
+{
+	begin();
+	node_full("a", true, 0, 40960);
+	start(spec("t"));
+	EXPECT_EQ(STARTS("t", "a", 1), 1);
+	node_full("b", true, 0, 1 << 20);
+	refused_for_room("t", "a", 1, 60000, 40000);
+	EXPECT_EQ(STARTS("t", "b", 2), 1);
+	done("t", "b", 2);
+	EXPECT_EQ(STATE("t"), MANAGER_COMPLETED);
+}
+
 TEST(a_higher_priority_preempts)
 {
 	begin();
@@ -1170,9 +1231,9 @@ TEST_MAIN(
 		T(a_stop_is_repeated_then_given_up) T(a_foreign_result_changes_nothing) T(dead_after_three_heartbeats) T(
 			an_idempotent_task_moves_at_once) T(a_lease_is_waited_for) T(policy_keep_waits_for_the_node)
 			T(leases_are_renewed) T(a_lost_start_is_repeated_with_its_epoch) T(
-				what_a_node_no_longer_runs_is_placed_again) T(a_task_that_kills_nodes_ends)
-				T(propellers_worker_restarts_and_its_tasks_are_lost) T(
-					unknown_tasks_on_a_node_are_stopped) T(restart_policy) T(a_refusal_tries_another_node)
+				what_a_node_no_longer_runs_is_placed_again) T(a_task_that_kills_nodes_ends) T(propellers_worker_restarts_and_its_tasks_are_lost)
+				T(unknown_tasks_on_a_node_are_stopped) T(restart_policy) T(
+					a_refusal_tries_another_node) T(a_task_waits_for_room) T(want_of_room_moves_a_task)
 					T(a_higher_priority_preempts) T(memory_is_reserved_and_preempted) T(
 						draining_moves_daemons) T(delete_node) T(propellers_daemon_goes_on)
 						T(invoke) T(broadcast_ends_when_all_have_reported) T(

@@ -30,10 +30,45 @@ static void avoid(struct manager_task *t)
 	t->refusals++;
 }
 
-static void refused(struct manager *m, struct manager_task *t)
+/* Whether some node could run it, now or when others have ended there. */
+static bool may_fit(const struct manager *m, const struct manager_task *t)
 {
 	struct placement_choice c;
 
+	placement_choose(&t->need, &m->nodes[0].fit, sizeof(struct manager_node), m->nodes_high,
+			 t->order, &c);
+	return c.node != PLACEMENT_NONE ||
+	       c.counts[PLACEMENT_MEMORY] + c.counts[PLACEMENT_SLOTS] != 0;
+}
+
+/* The node has no block as large as the task turned out to need: placement knows that from now on,
+ * and the task waits for room as any other. True if that is what it was refused for. A node that has
+ * nothing else to run will not have more room later. */
+static bool refused_for_room(struct manager *m, struct manager_task *t,
+			     const struct manager_event *e)
+{
+	uint32_t need = e->u.result.need_bytes, before = t->need.memory_bytes;
+
+	if (need <= e->u.result.have_bytes || t->node == MANAGER_NONE ||
+	    m->nodes[t->node].fit.running <= 1) {
+		return false;
+	}
+	t->need.memory_bytes = BASE_MAX(before, need);
+	bool fits = may_fit(m, t);
+	t->need.memory_bytes = before; /* as it was promised to the node */
+	if (fits) {
+		task_requeue_larger(m, t, need, e->u.result.have_bytes);
+	}
+	return fits;
+}
+
+static void refused(struct manager *m, struct manager_task *t, const struct manager_event *e)
+{
+	struct placement_choice c;
+
+	if (refused_for_room(m, t, e)) {
+		return;
+	}
 	avoid(t);
 	placement_choose(&t->need, &m->nodes[0].fit, sizeof(struct manager_node), m->nodes_high,
 			 t->order, &c);
@@ -44,8 +79,10 @@ static void refused(struct manager *m, struct manager_task *t)
 	}
 }
 
-static void failed(struct manager *m, struct manager_task *t, enum manager_reason reason)
+static void failed(struct manager *m, struct manager_task *t, const struct manager_event *e)
 {
+	enum manager_reason reason = e->u.result.reason;
+
 	if (t->phase == MANAGER_PHASE_STOPPING) {
 		task_end(m, t, MANAGER_INTERRUPTED, MANAGER_REASON_STOPPED, NULL, true);
 		return;
@@ -58,7 +95,7 @@ static void failed(struct manager *m, struct manager_task *t, enum manager_reaso
 	}
 	switch (reason) {
 	case MANAGER_REASON_REFUSED:
-		refused(m, t);
+		refused(m, t, e);
 		break;
 	case MANAGER_REASON_STOPPED:
 	case MANAGER_REASON_PREEMPTED:
@@ -160,7 +197,7 @@ void result_take(struct manager *m, const struct manager_event *e)
 		if (e->u.result.ok) {
 			task_end(m, t, MANAGER_COMPLETED, MANAGER_REASON_DONE, NULL, true);
 		} else {
-			failed(m, t, e->u.result.reason);
+			failed(m, t, e);
 		}
 		acknowledge(m, e, n);
 	}

@@ -298,9 +298,19 @@ void task_assign(struct manager *m, struct manager_task *t, struct manager_node 
 /* Back to the queue for another assignment; other nodes than those that refused are tried. */
 void task_requeue(struct manager *m, struct manager_task *t)
 {
+	task_requeue_larger(m, t, 0, UINT32_MAX);
+}
+
+void task_requeue_larger(struct manager *m, struct manager_task *t, uint32_t need_bytes,
+			 uint32_t have_bytes)
+{
 	struct manager_node *n = node_of(m, t);
 
 	task_release(m, t);
+	t->need.memory_bytes = BASE_MAX(t->need.memory_bytes, need_bytes);
+	if (n != NULL) {
+		n->fit.free_bytes = BASE_MIN(n->fit.free_bytes, have_bytes);
+	}
 	t->state = MANAGER_PENDING;
 	task_move(m, t, MANAGER_PHASE_QUEUED);
 	timer_task(m, t, MANAGER_NEVER);

@@ -148,6 +148,35 @@ static void on_gone(struct service *s, const char *topic, json_t *m)
 	(void)service_event(s, &e);
 }
 
+/* The number behind words in text; false when it is not there. */
+static bool number_after(const char *text, const char *words, uint32_t *out)
+{
+	const char *at = strstr(text, words);
+	unsigned long v = at != NULL ? strtoul(at + strlen(words), NULL, 10) : 0;
+
+	*out = v < UINT32_MAX / 2 ? (uint32_t)v : UINT32_MAX / 2;
+	return at != NULL;
+}
+
+/* "refused: no room: needs 17800 bytes, the largest free block is 3616 bytes", or for a module that
+ * did not find room when it was loaded, "refused: no room: ... block of 1640 bytes...". */
+static void take_room(const char *error, struct manager_event *e)
+{
+	uint32_t need, have;
+
+	if (error == NULL || strncmp(error, "refused: no room: ", 18) != 0) {
+		return;
+	}
+	if (number_after(error, "needs ", &need) &&
+	    number_after(error, "largest free block is ", &have)) {
+		e->u.result.need_bytes = need;
+		e->u.result.have_bytes = have;
+	} else if (number_after(error, "block of ", &have)) {
+		e->u.result.need_bytes = 2 * have + 1024; /* how much more is not known */
+		e->u.result.have_bytes = have;
+	}
+}
+
 static void on_results(struct service *s, const char *topic, json_t *m)
 {
 	struct manager_event e = {.kind = MANAGER_EVENT_RESULT};
@@ -168,6 +197,7 @@ static void on_results(struct service *s, const char *topic, json_t *m)
 	e.u.result.reason = reason != NULL  ? manager_reason_of(reason)
 			    : e.u.result.ok ? MANAGER_REASON_DONE
 					    : MANAGER_REASON_OTHER;
+	take_room(error, &e);
 	s->result = m;
 	(void)service_event(s, &e);
 	s->result = NULL;

@@ -99,6 +99,15 @@ def test_room(l):
     has(f("run", "wasi.wasm", "--label", "size=tiny", "x", status=70)[1], "refused: no room")
 
 
+def test_tasks_wait_for_room(l):
+    """More tasks than a small worker has room for: each gets its turn."""
+    f = Fleet(l, tiny=TINY)
+    ids = [f("run", "readings.wasm", "-d", "--cap", "sensor,time", "temperature", "10", "1")[0].strip()
+           for _ in range(8)]
+    for task in ids:
+        has(f("task", "wait", task, "-w", "20s")[0], '"mean":21.50')
+
+
 def test_failures(l):
     f = Fleet(l, tiny=TINY)
     _, err = f("run", "crash.wasm", status=70)
