@@ -190,7 +190,7 @@ TEST(every_way_to_end)
 		{"fake\nfunc f - - pub 0123456789;pub 0123456789\n",
 		 "\"limits\":{\"output_bytes\":15},", "limit reached: output: more than 15 bytes"},
 		{"fake\nfunc f - - badptr\n", "",
-		 "trap: host function: a host function got a pointer outside the memory"},
+		 "trap: a host function got a pointer outside the memory"},
 		{"fake\nfunc f - - pub one;pub two;ret 7\n", "", "\"results\":\"two\""},
 		{"fake\nwasi\nfunc _start - - print hello;print you\n", "\"inputs\":[\"x\"],",
 		 "\"results\":\"hello\\nyou\\n\""},

@@ -448,6 +448,10 @@ static void trapped_by(struct agent *a, struct task *t, const struct agent_endin
 			a, t, WIRE_REASON_MEMORY,
 			"memory beyond what the module declares it uses; ask for memory_bytes");
 		break;
+	case ROTOR_TRAP_HOST:
+		agent_task_end(a, t, WIRE_REASON_TRAP, "%s",
+			       e->detail[0] != 0 ? e->detail : e->text);
+		break;
 	default:
 		agent_task_end(a, t, WIRE_REASON_TRAP, "%s%s%s", e->text,
 			       e->detail[0] != 0 ? ": " : "", e->detail);
