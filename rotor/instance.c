@@ -588,9 +588,17 @@ void rotor_heap(const struct rotor_instance *in, uint32_t *at, uint32_t *bytes)
 	*bytes = in->heap_bytes;
 }
 
+void rotor_charge(struct rotor_instance *in, uint32_t units)
+{
+	const uint32_t most = 1u << 24; /* fits a slice's counter many times */
+
+	units = BASE_MIN(units, most);
+	in->host_charge = BASE_MIN(in->host_charge + units, most);
+}
+
 uint64_t rotor_fuel_used(const struct rotor_instance *in)
 {
-	return in->fuel_used;
+	return in->fuel_used + in->host_charge;
 }
 
 uint32_t rotor_stack_peak(const struct rotor_instance *in)

@@ -112,6 +112,7 @@ struct rotor_instance {
 	uint32_t init_at;
 	uint32_t heap_at, heap_bytes;
 	int32_t exit_code;
+	uint32_t host_charge; /* of host functions, not yet taken from the fuel */
 	uint8_t state, init, trap;
 	bool running, has_results, linked;
 	char detail[64];
@@ -120,6 +121,15 @@ struct rotor_instance {
 static inline struct activation *instance_activation(const struct rotor_instance *in)
 {
 	return (struct activation *)&in->stack[in->activation - 1];
+}
+
+/* Takes what host functions charged from a slice of fuel, into debt if need be. */
+static inline void instance_pay(struct rotor_instance *in, int32_t *slice)
+{
+	if (*slice > INT32_MIN / 2) {
+		*slice -= (int32_t)in->host_charge;
+	}
+	in->host_charge = 0;
 }
 
 static inline struct table *instance_table(const struct rotor_instance *in, uint32_t idx)

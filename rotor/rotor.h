@@ -299,6 +299,11 @@ static inline void rotor_result_f64(struct rotor_call *call, double v)
 	rotor_result_u64(call, b.u);
 }
 
+/* Charges fuel for work in proportion to what a program asked for, so that its limits hold for host
+ * functions too: bulk operations cost one unit for 64 bytes. Once per answered call, and the same
+ * for the same arguments, or fuel would differ between machines. */
+void rotor_charge(struct rotor_instance *instance, uint32_t units);
+
 /* The one check for pointers from a module: bytes [at, at + bytes) of memory 0, or NULL if any lies
  * outside. Lent until the program runs on (memory can move no earlier). bytes 0 at the very end is
  * inside. */

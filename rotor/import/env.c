@@ -8,6 +8,7 @@ bool import_write(struct rotor_call *call, unsigned fd, const char *bytes, uint3
 {
 	struct rotor_env *env = call->user;
 
+	import_charge(call, count, CHARGE_READ);
 	if (count == 0 || env == NULL || env->ops == NULL || env->ops->write == NULL) {
 		return true;
 	}
@@ -16,6 +17,14 @@ bool import_write(struct rotor_call *call, unsigned fd, const char *bytes, uint3
 	}
 	(void)import_trap(call, "no more output is allowed");
 	return false;
+}
+
+void import_charge(struct rotor_call *call, uint64_t bytes, uint32_t bytes_per_unit)
+{
+	if (bytes >= bytes_per_unit) {
+		rotor_charge(call->instance,
+			     (uint32_t)BASE_MIN(bytes / bytes_per_unit, UINT32_MAX));
+	}
 }
 
 uint64_t import_clock_ns(const struct rotor_call *call, enum rotor_clock clock)

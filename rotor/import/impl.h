@@ -12,6 +12,16 @@ bool import_write(struct rotor_call *call, unsigned fd, const char *bytes, uint3
 
 uint64_t import_clock_ns(const struct rotor_call *call, enum rotor_clock clock);
 
+/* What bytes cost: those that are moved, those that are looked at one by one, those made by printf. */
+enum {
+	CHARGE_MOVED = 64,
+	CHARGE_READ = 16,
+	CHARGE_MADE = 2
+};
+
+/* Charges a unit of fuel for each so many bytes. */
+void import_charge(struct rotor_call *call, uint64_t bytes, uint32_t bytes_per_unit);
+
 /* Ends the program with a trap of the host function: "NAME: WHY". */
 enum rotor_host import_trap(struct rotor_call *call, const char *why);
 

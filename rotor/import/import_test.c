@@ -67,6 +67,13 @@ void rotor_set_exit(struct rotor_instance *i, int32_t code)
 	i->exit_code = code;
 }
 
+static uint64_t charged;
+
+void rotor_charge(struct rotor_instance *i, uint32_t units)
+{
+	charged += units;
+}
+
 struct rotor_call *rotor_pending(struct rotor_instance *i)
 {
 	return i->pending;
@@ -337,6 +344,58 @@ TEST(strings_like_libc)
 				  hit != NULL ? a + (hit - s) : 0);
 		}
 	}
+}
+
+/* Strings of few letters, whose beginnings come again and again. */
+static void few_letters(struct prng *prng, char *text, uint32_t max)
+{
+	uint32_t bytes = prng_below(prng, max), letters = 1 + prng_below(prng, 3);
+
+	for (uint32_t i = 0; i < bytes; i++) {
+		text[i] = (char)('a' + prng_below(prng, letters));
+	}
+	text[bytes] = 0;
+}
+
+TEST(strstr_like_libc)
+{
+	char s[64], find[16];
+	struct prng prng;
+
+	fresh();
+	prng_init(&prng, 4);
+	for (unsigned i = 0; i < 30000; i++) {
+		const char *hit;
+
+		few_letters(&prng, s, 60);
+		few_letters(&prng, find, 2 + i % 14);
+		hit = strstr(s, find);
+		put(1000, s);
+		put(2000, find);
+		if (CALL("strstr", 1000, 2000) != (hit != NULL ? 1000 + (uint32_t)(hit - s) : 0)) {
+			TEST_FAIL("strstr(\"%s\", \"%s\") is %u", s, find, cells[0]);
+			return;
+		}
+	}
+}
+
+TEST(work_is_charged)
+{
+	fresh();
+	memset(instance.memory + 1000, 'a', 30000);
+	charged = 0;
+	CALL("memset", 40000, 1, 6400);
+	EXPECT_EQ(charged, 100);
+	charged = 0;
+	CALL("strlen", 1000);
+	EXPECT_EQ(charged, 30000 / 16);
+	charged = 0;
+	put(100, "%5000d");
+	CALL("snprintf", 0, 0, 100, 200);
+	EXPECT_EQ(charged, 5006 / 2);
+	charged = 0;
+	CALL("isalpha", 'x');
+	EXPECT_EQ(charged, 0);
 }
 
 TEST(copies)
@@ -798,11 +857,11 @@ TEST(wasi_poll_answers)
 }
 
 TEST_MAIN(T(tables_have_whole_rows) T(printf_reads_its_arguments) T(printf_long_double_and_count)
-		  T(printf_refuses_bad_pointers) T(output_can_be_refused) T(strings_like_libc)
-			  T(copies) T(numbers_like_libc) T(characters_like_libc) T(ends)
-				  T(time_of_libc) T(heap_random_program) T(heap_answers)
-					  T(heap_scribbled_over) T(heap_of_any_size)
-						  T(modules_that_want_a_heap) T(wasi_arguments)
-							  T(wasi_writes) T(wasi_small_answers)
-								  T(wasi_sleeps_without_blocking)
-									  T(wasi_poll_answers))
+		  T(printf_refuses_bad_pointers) T(output_can_be_refused) T(strings_like_libc) T(
+			  strstr_like_libc) T(work_is_charged) T(copies) T(numbers_like_libc)
+			  T(characters_like_libc) T(ends) T(time_of_libc) T(heap_random_program)
+				  T(heap_answers) T(heap_scribbled_over) T(heap_of_any_size)
+					  T(modules_that_want_a_heap) T(wasi_arguments)
+						  T(wasi_writes) T(wasi_small_answers)
+							  T(wasi_sleeps_without_blocking)
+								  T(wasi_poll_answers))

@@ -45,16 +45,17 @@ FN(calloc)
 	wrong = heap_alloc(call->instance, (uint32_t)bytes, &at);
 	if (wrong == NULL && at != 0) {
 		memset(rotor_memory_at(call->instance, at, (uint32_t)bytes), 0, (size_t)bytes);
+		import_charge(call, bytes, CHARGE_MOVED);
 	}
 	return heap_answer(call, wrong, at);
 }
 
 FN(realloc)
 {
-	uint32_t at;
-	const char *wrong =
-		heap_realloc(call->instance, rotor_arg_u32(call, 0), rotor_arg_u32(call, 1), &at);
+	uint32_t bytes = rotor_arg_u32(call, 1), at;
+	const char *wrong = heap_realloc(call->instance, rotor_arg_u32(call, 0), bytes, &at);
 
+	import_charge(call, at != 0 ? bytes : 0, CHARGE_MOVED);
 	return heap_answer(call, wrong, at);
 }
 
@@ -76,6 +77,7 @@ FN(strdup)
 	wrong = heap_alloc(call->instance, bytes + 1, &at);
 	if (wrong == NULL && at != 0) {
 		memmove(rotor_memory_at(call->instance, at, bytes + 1), s, bytes + 1);
+		import_charge(call, bytes, CHARGE_MOVED);
 	}
 	return heap_answer(call, wrong, at);
 }
@@ -159,6 +161,7 @@ static bool number_args(struct rotor_call *call, struct number *n)
 		(void)import_trap_pointer(call, at);
 		return false;
 	}
+	import_charge(call, bytes, CHARGE_READ);
 	*n = read_number((const uint8_t *)s, bytes, rotor_arg_u32(call, 2));
 	if (end_at == 0) {
 		return true;

@@ -145,6 +145,7 @@ static bool format_args(struct rotor_call *call, unsigned i, struct fmt_out *out
 		return false;
 	}
 	err = fmt_run(out, format, bytes, &v.src);
+	import_charge(call, bytes + out->total, CHARGE_MADE);
 	if (err == FMT_ERR_SOURCE) {
 		(void)import_trap_pointer(call, v.bad);
 		return false;

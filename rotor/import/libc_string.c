@@ -23,7 +23,9 @@ static const char *string_arg(struct rotor_call *call, unsigned i, uint32_t *byt
 
 	if (s == NULL) {
 		(void)import_trap_pointer(call, rotor_arg_u32(call, i));
+		return NULL;
 	}
+	import_charge(call, *bytes, CHARGE_READ);
 	return s;
 }
 
@@ -35,7 +37,9 @@ static uint8_t *bytes_arg(struct rotor_call *call, unsigned i, uint32_t bytes)
 
 	if (at == NULL) {
 		(void)import_trap_pointer(call, rotor_arg_u32(call, i));
+		return NULL;
 	}
+	import_charge(call, bytes, CHARGE_MOVED);
 	return at;
 }
 
@@ -52,6 +56,7 @@ static const uint8_t *limited_arg(struct rotor_call *call, unsigned i, uint32_t 
 		return NULL;
 	}
 	*bytes = end != NULL ? (uint32_t)(end - s) : max;
+	import_charge(call, *bytes, CHARGE_READ);
 	return s;
 }
 
@@ -135,26 +140,35 @@ FN(strrchr)
 	return done(call, 0);
 }
 
+/* Where two strings differ, or end, or max; the bytes that both have must reach that far. */
+static uint32_t same_bytes(const uint8_t *a, const uint8_t *b, uint32_t max, bool fold)
+{
+	uint32_t i = 0;
+
+	while (i < max && a[i] != 0 && (a[i] == b[i] || (fold && lower(a[i]) == lower(b[i])))) {
+		i++;
+	}
+	return i;
+}
+
 /* Compares the strings of arguments 0 and 1, at most max bytes of them. */
 static enum rotor_host compare(struct rotor_call *call, uint32_t max, bool fold)
 {
-	uint32_t a_bytes = 0, b_bytes = 0;
+	uint32_t a_bytes = 0, b_bytes = 0, both, i;
 	const uint8_t *a = import_tail(call, rotor_arg_u32(call, 0), &a_bytes);
 	const uint8_t *b = import_tail(call, rotor_arg_u32(call, 1), &b_bytes);
 
-	for (uint32_t i = 0; i < max; i++) {
-		unsigned x, y;
-
-		if (i >= a_bytes || i >= b_bytes) {
-			return import_trap_pointer(call, rotor_arg_u32(call, i >= b_bytes));
-		}
-		x = fold ? lower(a[i]) : a[i];
-		y = fold ? lower(b[i]) : b[i];
-		if (x != y || x == 0) {
-			return done(call, x - y);
-		}
+	both = BASE_MIN(a_bytes, b_bytes);
+	both = BASE_MIN(both, max);
+	i = same_bytes(a, b, both, fold);
+	import_charge(call, i, CHARGE_READ);
+	if (i == both && i < max) {
+		return import_trap_pointer(call, rotor_arg_u32(call, i >= b_bytes));
 	}
-	return done(call, 0);
+	if (i == max) {
+		return done(call, 0);
+	}
+	return done(call, fold ? lower(a[i]) - lower(b[i]) : (unsigned)(a[i] - b[i]));
 }
 
 FN(strcmp)
@@ -271,28 +285,101 @@ FN(strcspn)
 	return span(call, false);
 }
 
-FN(strstr)
+/* The maximal suffix of x for one order of letters or the other, and its period. */
+static uint32_t max_suffix(const uint8_t *x, uint32_t bytes, bool other, uint32_t *period)
 {
-	uint32_t bytes, find_bytes;
-	const char *s = string_arg(call, 0, &bytes), *find = string_arg(call, 1, &find_bytes);
-	const char *at = s, *end;
+	uint32_t suffix = 0, j = 1, k = 0; /* suffix: its begin; compares x[suffix + k], x[j + k] */
 
-	CHECK(s != NULL && find != NULL, ROTOR_HOST_TRAP);
-	if (find_bytes == 0) {
-		return ROTOR_HOST_DONE;
+	*period = 1;
+	while (j + k < bytes) {
+		uint8_t a = x[j + k], b = x[suffix + k];
+
+		if (a == b) {
+			if (++k == *period) {
+				j += k;
+				k = 0;
+			}
+		} else if ((a < b) != other) {
+			j += k + 1;
+			k = 0;
+			*period = j - suffix;
+		} else {
+			suffix = j++;
+			k = 0;
+			*period = 1;
+		}
 	}
-	end = s + bytes;
-	while ((uint32_t)(end - at) >= find_bytes) {
-		at = memchr(at, find[0], (size_t)(end - at) - find_bytes + 1);
-		if (at == NULL) {
+	return suffix;
+}
+
+/* What the search knows of the string that it looks for. */
+struct needle {
+	const uint8_t *x;
+	uint32_t bytes, cut, period;
+	bool repeats; /* has that period as a whole */
+};
+
+static void prepare(struct needle *n)
+{
+	uint32_t period, cut = max_suffix(n->x, n->bytes, true, &period);
+
+	n->cut = max_suffix(n->x, n->bytes, false, &n->period);
+	if (cut > n->cut) {
+		n->cut = cut;
+		n->period = period;
+	}
+	n->repeats = n->period + n->cut <= n->bytes && memcmp(n->x, n->x + n->period, n->cut) == 0;
+	if (!n->repeats) {
+		n->period = BASE_MAX(n->cut, n->bytes - n->cut) + 1;
+	}
+}
+
+/* Finds it in s, by the two-way algorithm, whose work is in proportion to both lengths whatever
+ * they hold; UINT32_MAX: it is not there. (Crochemore and Perrin, Journal of the ACM 38, 1991) */
+static uint32_t search(const struct needle *n, const uint8_t *s, uint32_t bytes)
+{
+	uint32_t at = 0, known = 0; /* bytes at the begin that are known to agree */
+
+	while (bytes - at >= n->bytes) {
+		uint32_t right = BASE_MAX(n->cut, known), left = n->cut;
+
+		while (right < n->bytes && n->x[right] == s[at + right]) {
+			right++;
+		}
+		if (right < n->bytes) {
+			at += right - n->cut + 1;
+			known = 0;
+			continue;
+		}
+		while (left > known && n->x[left - 1] == s[at + left - 1]) {
+			left--;
+		}
+		if (left <= known) {
+			return at;
+		}
+		at += n->period;
+		known = n->repeats ? n->bytes - n->period : 0;
+		if (at > bytes) {
 			break;
 		}
-		if (memcmp(at, find, find_bytes) == 0) {
-			return done(call, rotor_arg_u32(call, 0) + (uint32_t)(at - s));
-		}
-		at++;
 	}
-	return done(call, 0);
+	return UINT32_MAX;
+}
+
+FN(strstr)
+{
+	uint32_t bytes, at;
+	const char *s = string_arg(call, 0, &bytes);
+	struct needle n;
+
+	n.x = (const uint8_t *)string_arg(call, 1, &n.bytes);
+	CHECK(s != NULL && n.x != NULL, ROTOR_HOST_TRAP);
+	if (n.bytes == 0) {
+		return ROTOR_HOST_DONE;
+	}
+	prepare(&n);
+	at = search(&n, (const uint8_t *)s, bytes);
+	return done(call, at != UINT32_MAX ? rotor_arg_u32(call, 0) + at : 0);
 }
 
 /* ---- characters: those of the "C" locale ---- */

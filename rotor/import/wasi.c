@@ -152,6 +152,7 @@ FN(random_get)
 	CHECK(to != NULL, answer(call, FAULT));
 	CHECK(env->ops != NULL && env->ops->random != NULL, answer(call, NOSYS));
 	env->ops->random(env, to, bytes);
+	import_charge(call, bytes, CHARGE_READ);
 	return answer(call, SUCCESS);
 }
 
