@@ -73,6 +73,7 @@ COLD bool exec_import(struct exec *x, uint32_t func, const uint16_t *pc, uint32_
 		return false;
 	}
 	how = b->host->fn(&call);
+	instance_pay(in, &x->slice);
 	x->mem_bytes = in->memory != NULL ? in->memory->backed : 0;
 	x->trap = in->trap != ROTOR_TRAP_NONE ? in->trap : (uint8_t)ROTOR_TRAP_HOST;
 	x->why = how == ROTOR_HOST_LATER ? STOP_HOST : STOP_TRAP;
