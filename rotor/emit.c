@@ -49,7 +49,7 @@ int t_room_for_entries(struct rotor_loader *l, unsigned count)
 /* The operation that does both; F_HALT if there is none. */
 static uint16_t pair_of(uint16_t first, uint16_t second)
 {
-	for (unsigned i = 0; i < FORM_PAIR_COUNT; i++) {
+	for (int i = 0; i < FORM_PAIR_COUNT; i++) {
 		if (form_pairs[i].first == first && form_pairs[i].second == second) {
 			return form_pairs[i].both;
 		}
@@ -231,6 +231,13 @@ int emit_sum(struct rotor_loader *l, const struct entry *e, uint16_t slot)
 	uint16_t units[5] = {emit_variant(info->base, info->variants, operands, slot != NO_SLOT)};
 	unsigned n = 1;
 
+	if (units[0] == F_HALT) {
+		slot = slot != NO_SLOT ? slot : e->pos;
+		TRY(emit_move(l, e, slot));
+		TRY(EMIT(l, F_LDA_I32, slot));
+		set_acc(&l->t, ROTOR_I32, slot);
+		return 0;
+	}
 	n += emit_operands(operands, ROTOR_I32, (uint16_t)e->lo, e->hi, units + n);
 	if (slot != NO_SLOT) {
 		units[n++] = slot;
@@ -557,7 +564,7 @@ int emit_bind(struct rotor_loader *l, uint16_t variants, uint16_t mirror, struct
 	return 0;
 }
 
-int emit_bind_one(struct rotor_loader *l, struct entry *a, struct bound *out)
+int emit_bind_one(struct rotor_loader *l, uint16_t variants, struct entry *a, struct bound *out)
 {
 	if (l->t.pending.entry != NULL && a->kind != ENTRY_PENDING) {
 		TRY(emit_flush(l));
@@ -576,5 +583,11 @@ int emit_bind_one(struct rotor_loader *l, struct entry *a, struct bound *out)
 	}
 	out->operands = emit_held(&l->t, a) ? OPERANDS_A : OPERANDS_S;
 	emit_slot(a, &out->a);
+	if (out->operands == OPERANDS_S && (variants & 1) == 0) {
+		out->operands = OPERANDS_A;
+		TRY(EMIT(l, (uint16_t)by_type(a->type, F_LDA_I32, F_LDA_I64, F_LDA_F32, F_LDA_F64),
+			 out->a));
+		set_acc(&l->t, a->type, out->a);
+	}
 	return 0;
 }

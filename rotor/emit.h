@@ -51,8 +51,8 @@ struct bound {
 /* Chooses among variants, then brings a and b there. mirror: with operands swapped; 0: none. */
 int emit_bind(struct rotor_loader *l, uint16_t variants, uint16_t mirror, struct entry *a,
 	      struct entry *b, struct bound *out, bool *swapped);
-/* The one operand of an operation: from a slot or the accumulator. */
-int emit_bind_one(struct rotor_loader *l, struct entry *a, struct bound *out);
+/* The one operand of an operation: from a slot, if it has a variant for that, or the accumulator. */
+int emit_bind_one(struct rotor_loader *l, uint16_t variants, struct entry *a, struct bound *out);
 
 /* translate.c for translate_control.c */
 int t_settle_entry(struct rotor_loader *l, struct entry *e);

@@ -103,7 +103,7 @@ struct exec_table;
 #define ACC64 acc64
 #define FACC  facc
 #define DACC  dacc
-#define GO    goto *labels[*pc]
+#define GO    goto dispatch
 
 #endif
 
@@ -316,7 +316,8 @@ FORM_STORE_LIST(R)
 FORM_SELECT_LIST(R)
 #undef R
 #define R(name, in, set, ...)                                                                      \
-	SET_##set(DECLARE_, name) SET_##set(DECLARE_, BR_##name) SET_##set(DECLARE_, BACK_##name)
+	SET_##set(DECLARE_, name) SET_BR_##set(DECLARE_, BR_##name)                                \
+		SET_BACK_##set(DECLARE_, BACK_##name)
 FORM_CMP_LIST(R)
 #undef R
 

@@ -26,7 +26,7 @@ void exec_start(struct exec *x)
 					FORM_SELECT_LIST(R)
 #undef R
 #define R(name, in, set, ...)                                                                      \
-	SET_##set(LABEL_, name) SET_##set(LABEL_, BR_##name) SET_##set(LABEL_, BACK_##name)
+	SET_##set(LABEL_, name) SET_BR_##set(LABEL_, BR_##name) SET_BACK_##set(LABEL_, BACK_##name)
 						FORM_CMP_LIST(R)
 #undef R
 #define P(first, second, units, maps) [F_##first##__##second] = &&h_##first##__##second,
@@ -39,7 +39,8 @@ void exec_start(struct exec *x)
 	float facc = 0;
 	double dacc = 0;
 
-	GO;
+dispatch:
+	goto *labels[*pc];
 #include "rotor/exec_numeric.c"
 #include "rotor/exec_memory.c"
 #include "rotor/exec_control.c"

@@ -91,7 +91,7 @@ FORM_CMP_LIST(R)
 		}                                                                                  \
 		NEXT(3 + UNITS_##operands);                                                        \
 	}
-#define R(name, in, set, expr, inverse, mirror) SET_##set(H_BR, name, in, expr)
+#define R(name, in, set, expr, inverse, mirror) SET_BR_##set(H_BR, name, in, expr)
 FORM_CMP_LIST(R)
 #undef R
 
@@ -105,7 +105,7 @@ FORM_CMP_LIST(R)
 		}                                                                                  \
 		NEXT(3 + UNITS_##operands);                                                        \
 	}
-#define R(name, in, set, expr, inverse, mirror) SET_##set(H_BACK, name, in, expr)
+#define R(name, in, set, expr, inverse, mirror) SET_BACK_##set(H_BACK, name, in, expr)
 FORM_CMP_LIST(R)
 #undef R
 

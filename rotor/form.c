@@ -89,7 +89,7 @@ const uint8_t form_units[FORM_OP_COUNT] = {
 #define R(name, in, set) SET_##set(PLAIN_, 2)
 							FORM_SELECT_LIST(R)
 #undef R
-#define R(name, in, set, ...) SET_##set(PLAIN_, 0) SET_##set(PLAIN_, 2) SET_##set(PLAIN_, 2)
+#define R(name, in, set, ...) SET_##set(PLAIN_, 0) SET_BR_##set(PLAIN_, 2) SET_BACK_##set(PLAIN_, 2)
 								FORM_CMP_LIST(R)
 #undef R
 #define P(first, second, units, maps) (units) | ((maps) ? FORM_MAPPED : 0),

@@ -34,8 +34,8 @@ enum form_op {
 #undef R
 #define R(name, in, set, ...)                                                                      \
 	ROW_BEGIN_(name)                                                                           \
-	SET_##set(ROW_VARIANT_, name) ROW_BEGIN_(BR_##name) SET_##set(ROW_VARIANT_, BR_##name)     \
-		ROW_BEGIN_(BACK_##name) SET_##set(ROW_VARIANT_, BACK_##name)
+	SET_##set(ROW_VARIANT_, name) ROW_BEGIN_(BR_##name) SET_BR_##set(ROW_VARIANT_, BR_##name)  \
+		ROW_BEGIN_(BACK_##name) SET_BACK_##set(ROW_VARIANT_, BACK_##name)
 				FORM_CMP_LIST(R)
 #undef R
 #define P(first, second, units, maps) F_##first##__##second,

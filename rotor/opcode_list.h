@@ -5,7 +5,9 @@
  *
  * A generic operation has variants: where its operands are (S a frame slot, A the accumulator, K a
  * 16-bit signed constant) and where its result goes (A the accumulator only, S also a slot).
- * A set names the variants that exist; the translator falls back to one that does.
+ * A set names the variants that exist; the translator falls back to one that does. There are two
+ * choices of sets: fast, and with ROTOR_SMALL small; their forms differ, so an instance that is saved
+ * goes on where the choice is the same.
  *
  * Rules: 1. Every operation that yields a value leaves it in the accumulator of its type, also when
  *           it stores it; moves (MOV, K to slot), stores and branches leave accumulators alone.
@@ -14,133 +16,62 @@
 #ifndef ROTOR_OPCODE_LIST_H
 #define ROTOR_OPCODE_LIST_H
 
-/* Sets of binary operations: M(operands, result, name, in, out, expr...). L is a constant of 32 bits
- * (of 64 for f64, then called D). The order is that of enum form_operands. */
-#define SET_FULL(M, ...)                                                                           \
-	M(SS, A, __VA_ARGS__)                                                                      \
-	M(SS, S, __VA_ARGS__)                                                                      \
-	M(AS, A, __VA_ARGS__)                                                                      \
-	M(AS, S, __VA_ARGS__) M(SA, A, __VA_ARGS__) M(SA, S, __VA_ARGS__) M(SK, A, __VA_ARGS__)    \
-		M(SK, S, __VA_ARGS__) M(AK, A, __VA_ARGS__) M(AK, S, __VA_ARGS__)
-#define MASK_FULL 0x3ff
-#define SET_COMM(M, ...)                                                                           \
-	M(SS, A, __VA_ARGS__)                                                                      \
-	M(SS, S, __VA_ARGS__)                                                                      \
-	M(AS, A, __VA_ARGS__)                                                                      \
-	M(AS, S, __VA_ARGS__) M(SK, A, __VA_ARGS__) M(SK, S, __VA_ARGS__) M(AK, A, __VA_ARGS__)    \
-		M(AK, S, __VA_ARGS__) M(SL, A, __VA_ARGS__) M(SL, S, __VA_ARGS__)                  \
-			M(AL, A, __VA_ARGS__) M(AL, S, __VA_ARGS__)
-#define MASK_COMM 0x3fcf
-#define SET_NOK(M, ...)                                                                            \
-	M(SS, A, __VA_ARGS__)                                                                      \
-	M(SS, S, __VA_ARGS__)                                                                      \
-	M(AS, A, __VA_ARGS__) M(AS, S, __VA_ARGS__) M(SA, A, __VA_ARGS__) M(SA, S, __VA_ARGS__)
-#define MASK_NOK 0x03f
-#define SET_COMM_NOK(M, ...)                                                                       \
-	M(SS, A, __VA_ARGS__) M(SS, S, __VA_ARGS__) M(AS, A, __VA_ARGS__) M(AS, S, __VA_ARGS__)
-#define MASK_COMM_NOK 0x00f
-#define SET_COMM_F32(M, ...)                                                                       \
-	SET_COMM_NOK(M, __VA_ARGS__)                                                               \
-	M(SL, A, __VA_ARGS__) M(SL, S, __VA_ARGS__) M(AL, A, __VA_ARGS__) M(AL, S, __VA_ARGS__)
-#define MASK_COMM_F32 0x3c0f
-#define SET_COMM_F64(M, ...)                                                                       \
-	SET_COMM_NOK(M, __VA_ARGS__)                                                               \
-	M(SD, A, __VA_ARGS__) M(SD, S, __VA_ARGS__) M(AD, A, __VA_ARGS__) M(AD, S, __VA_ARGS__)
-#define MASK_COMM_F64   0x3c0f
-#define SET_SS(M, ...)  M(SS, A, __VA_ARGS__)
-#define MASK_SS         0x001
-/* Division: the result in a slot only by a store of the accumulator. */
-#define SET_DIV(M, ...) M(SS, A, __VA_ARGS__) M(AS, A, __VA_ARGS__) M(SA, A, __VA_ARGS__)
-#define MASK_DIV        0x015
-/* Comparisons, as values and as branches. GT and GE of two slots are LT and LE swapped. */
-#define SET_CMP(M, ...)                                                                            \
-	M(SS, A, __VA_ARGS__) M(AS, A, __VA_ARGS__) M(SK, A, __VA_ARGS__) M(AK, A, __VA_ARGS__)
-#define MASK_CMP             0x145
-#define SET_CMP_NOSS(M, ...) M(AS, A, __VA_ARGS__) M(SK, A, __VA_ARGS__) M(AK, A, __VA_ARGS__)
-#define MASK_CMP_NOSS        0x144
-#define SET_CMP_L(M, ...)    SET_CMP(M, __VA_ARGS__) M(SL, A, __VA_ARGS__) M(AL, A, __VA_ARGS__)
-#define MASK_CMP_L           0x1545
-#define SET_CMP_NOSS_L(M, ...)                                                                     \
-	SET_CMP_NOSS(M, __VA_ARGS__) M(SL, A, __VA_ARGS__) M(AL, A, __VA_ARGS__)
-#define MASK_CMP_NOSS_L 0x1544
-/* Unary operations. */
-#define SET_UN(M, ...)                                                                             \
-	M(S, A, __VA_ARGS__) M(S, S, __VA_ARGS__) M(A, A, __VA_ARGS__) M(A, S, __VA_ARGS__)
-#define MASK_UN          0x00f
-#define SET_UN_A(M, ...) M(S, A, __VA_ARGS__) M(A, A, __VA_ARGS__)
-#define MASK_UN_A        0x005
-/* Loads: the address is a slot or the accumulator, or one of them plus a slot or a constant. */
-#define SET_LD(M, ...)                                                                             \
-	SET_UN(M, __VA_ARGS__)                                                                     \
-	M(SS, A, __VA_ARGS__)                                                                      \
-	M(SS, S, __VA_ARGS__)                                                                      \
-	M(AS, A, __VA_ARGS__) M(AS, S, __VA_ARGS__) M(SL, A, __VA_ARGS__) M(SL, S, __VA_ARGS__)    \
-		M(AL, A, __VA_ARGS__) M(AL, S, __VA_ARGS__)
-#define MASK_LD 0x3cff
-/* Stores: address, value; here each bit of the mask is one variant. */
-#define SET_ST(M, ...)                                                                             \
-	M(SS, A, __VA_ARGS__)                                                                      \
-	M(AS, A, __VA_ARGS__) M(SA, A, __VA_ARGS__) M(SK, A, __VA_ARGS__) M(AK, A, __VA_ARGS__)
-#define MASK_ST 0x01f
-#define SET_ST_ALL(M, ...)                                                                         \
-	SET_ST(M, __VA_ARGS__)                                                                     \
-	M(SLS, A, __VA_ARGS__)                                                                     \
-	M(SLA, A, __VA_ARGS__) M(SSS, A, __VA_ARGS__) M(SSA, A, __VA_ARGS__)                       \
-		M(SLK, A, __VA_ARGS__)
-#define MASK_ST_ALL      0x3ff
-#define SET_ST_F(M, ...) M(SA, A, __VA_ARGS__) M(SLA, A, __VA_ARGS__) M(SSA, A, __VA_ARGS__)
-#define MASK_ST_F        0x144
+#if defined(ROTOR_SMALL)
+#include "rotor/variants_small_list.h"
+#else
+#include "rotor/variants_fast_list.h"
+#endif
 
 /* R(name, operand type, result type, set, result from a and b); NaN rules: Wasm 2.0 4.3.3. */
 #define FORM_BIN_LIST(R)                                                                           \
-	R(I32_ADD, u32, u32, COMM, a + b)                                                          \
-	R(I32_SUB, u32, u32, NOK, a - b)                                                           \
+	R(I32_ADD, u32, u32, ADD, a + b)                                                           \
+	R(I32_SUB, u32, u32, SUB, a - b)                                                           \
 	R(I32_MUL, u32, u32, COMM, a *b)                                                           \
 	R(I32_AND, u32, u32, COMM, a &b)                                                           \
 	R(I32_OR, u32, u32, COMM, a | b)                                                           \
 	R(I32_XOR, u32, u32, COMM, a ^ b)                                                          \
-	R(I32_SHL, u32, u32, FULL, a << (b & 31))                                                  \
-	R(I32_SHR_S, i32, i32, FULL, a >> (b & 31))                                                \
-	R(I32_SHR_U, u32, u32, FULL, a >> (b & 31))                                                \
-	R(I32_ROTL, u32, u32, FULL, rotl32(a, b))                                                  \
+	R(I32_SHL, u32, u32, SHIFT, a << (b & 31))                                                 \
+	R(I32_SHR_S, i32, i32, SHIFT, a >> (b & 31))                                               \
+	R(I32_SHR_U, u32, u32, SHIFT, a >> (b & 31))                                               \
+	R(I32_ROTL, u32, u32, SHIFT, rotl32(a, b))                                                 \
 	R(I32_ROTR, u32, u32, SS, rotl32(a, 0 - b))                                                \
-	R(I64_ADD, u64, u64, COMM, a + b)                                                          \
-	R(I64_SUB, u64, u64, NOK, a - b)                                                           \
-	R(I64_MUL, u64, u64, COMM, a *b)                                                           \
-	R(I64_AND, u64, u64, COMM, a &b)                                                           \
-	R(I64_OR, u64, u64, COMM, a | b)                                                           \
-	R(I64_XOR, u64, u64, COMM, a ^ b)                                                          \
-	R(I64_SHL, u64, u64, FULL, a << (b & 63))                                                  \
-	R(I64_SHR_S, i64, i64, FULL, a >> (b & 63))                                                \
-	R(I64_SHR_U, u64, u64, FULL, a >> (b & 63))                                                \
-	R(I64_ROTL, u64, u64, FULL, rotl64(a, b))                                                  \
+	R(I64_ADD, u64, u64, COMM64, a + b)                                                        \
+	R(I64_SUB, u64, u64, SUB64, a - b)                                                         \
+	R(I64_MUL, u64, u64, COMM64, a *b)                                                         \
+	R(I64_AND, u64, u64, COMM64, a &b)                                                         \
+	R(I64_OR, u64, u64, COMM64, a | b)                                                         \
+	R(I64_XOR, u64, u64, COMM64, a ^ b)                                                        \
+	R(I64_SHL, u64, u64, SHIFT64, a << (b & 63))                                               \
+	R(I64_SHR_S, i64, i64, SHIFT64, a >> (b & 63))                                             \
+	R(I64_SHR_U, u64, u64, SHIFT64, a >> (b & 63))                                             \
+	R(I64_ROTL, u64, u64, SHIFT64, rotl64(a, b))                                               \
 	R(I64_ROTR, u64, u64, SS, rotl64(a, 0 - b))                                                \
-	R(F32_ADD, f32, f32, COMM_F32, a + b)                                                      \
-	R(F32_SUB, f32, f32, NOK, a - b)                                                           \
-	R(F32_MUL, f32, f32, COMM_F32, a *b)                                                       \
-	R(F32_DIV, f32, f32, NOK, a / b)                                                           \
+	R(F32_ADD, f32, f32, FCOMM32, a + b)                                                       \
+	R(F32_SUB, f32, f32, FSUB, a - b)                                                          \
+	R(F32_MUL, f32, f32, FCOMM32, a *b)                                                        \
+	R(F32_DIV, f32, f32, FSUB, a / b)                                                          \
 	R(F32_MIN, f32, f32, SS, f32_min(a, b))                                                    \
 	R(F32_MAX, f32, f32, SS, f32_max(a, b))                                                    \
 	R(F32_COPYSIGN, f32, f32, SS, __builtin_copysignf(a, b))                                   \
-	R(F64_ADD, f64, f64, COMM_F64, a + b)                                                      \
-	R(F64_SUB, f64, f64, NOK, a - b)                                                           \
-	R(F64_MUL, f64, f64, COMM_F64, a *b)                                                       \
-	R(F64_DIV, f64, f64, NOK, a / b)                                                           \
+	R(F64_ADD, f64, f64, FCOMM64, a + b)                                                       \
+	R(F64_SUB, f64, f64, FSUB, a - b)                                                          \
+	R(F64_MUL, f64, f64, FCOMM64, a *b)                                                        \
+	R(F64_DIV, f64, f64, FSUB, a / b)                                                          \
 	R(F64_MIN, f64, f64, SS, f64_min(a, b))                                                    \
 	R(F64_MAX, f64, f64, SS, f64_max(a, b))                                                    \
 	R(F64_COPYSIGN, f64, f64, SS, __builtin_copysign(a, b))                                    \
-	R(F32_EQ, f32, u32, COMM_NOK, a == b)                                                      \
-	R(F32_NE, f32, u32, COMM_NOK, a != b)                                                      \
-	R(F32_LT, f32, u32, NOK, a < b)                                                            \
-	R(F32_GT, f32, u32, NOK, a > b)                                                            \
-	R(F32_LE, f32, u32, NOK, a <= b)                                                           \
-	R(F32_GE, f32, u32, NOK, a >= b)                                                           \
-	R(F64_EQ, f64, u32, COMM_NOK, a == b)                                                      \
-	R(F64_NE, f64, u32, COMM_NOK, a != b)                                                      \
-	R(F64_LT, f64, u32, NOK, a < b)                                                            \
-	R(F64_GT, f64, u32, NOK, a > b)                                                            \
-	R(F64_LE, f64, u32, NOK, a <= b)                                                           \
-	R(F64_GE, f64, u32, NOK, a >= b)
+	R(F32_EQ, f32, u32, FEQ, a == b)                                                           \
+	R(F32_NE, f32, u32, FEQ, a != b)                                                           \
+	R(F32_LT, f32, u32, FLT, a < b)                                                            \
+	R(F32_GT, f32, u32, FLT, a > b)                                                            \
+	R(F32_LE, f32, u32, FLT, a <= b)                                                           \
+	R(F32_GE, f32, u32, FLT, a >= b)                                                           \
+	R(F64_EQ, f64, u32, FEQ, a == b)                                                           \
+	R(F64_NE, f64, u32, FEQ, a != b)                                                           \
+	R(F64_LT, f64, u32, FLT, a < b)                                                            \
+	R(F64_GT, f64, u32, FLT, a > b)                                                            \
+	R(F64_LE, f64, u32, FLT, a <= b)                                                           \
+	R(F64_GE, f64, u32, FLT, a >= b)
 
 /* R(name, type, type, set, result, trap condition, its reason, second condition, its reason) */
 #define FORM_DIV_LIST(R)                                                                           \
@@ -156,26 +87,26 @@
 /* R(name, operand type, set, condition, inverse, mirror): integer comparisons. Each stands three
  * times in the form: as a value, as a forward branch (BR_) and as a charged backward one (BACK_). */
 #define FORM_CMP_LIST(R)                                                                           \
-	R(I32_EQ, u32, CMP_L, a == b, I32_NE, I32_EQ)                                              \
-	R(I32_NE, u32, CMP_L, a != b, I32_EQ, I32_NE)                                              \
-	R(I32_LT_S, i32, CMP_L, a < b, I32_GE_S, I32_GT_S)                                         \
-	R(I32_LT_U, u32, CMP_L, a < b, I32_GE_U, I32_GT_U)                                         \
-	R(I32_GT_S, i32, CMP_NOSS_L, a > b, I32_LE_S, I32_LT_S)                                    \
-	R(I32_GT_U, u32, CMP_NOSS_L, a > b, I32_LE_U, I32_LT_U)                                    \
-	R(I32_LE_S, i32, CMP_L, a <= b, I32_GT_S, I32_GE_S)                                        \
-	R(I32_LE_U, u32, CMP_L, a <= b, I32_GT_U, I32_GE_U)                                        \
-	R(I32_GE_S, i32, CMP_NOSS_L, a >= b, I32_LT_S, I32_LE_S)                                   \
-	R(I32_GE_U, u32, CMP_NOSS_L, a >= b, I32_LT_U, I32_LE_U)                                   \
-	R(I64_EQ, u64, CMP, a == b, I64_NE, I64_EQ)                                                \
-	R(I64_NE, u64, CMP, a != b, I64_EQ, I64_NE)                                                \
-	R(I64_LT_S, i64, CMP, a < b, I64_GE_S, I64_GT_S)                                           \
-	R(I64_LT_U, u64, CMP, a < b, I64_GE_U, I64_GT_U)                                           \
-	R(I64_GT_S, i64, CMP_NOSS, a > b, I64_LE_S, I64_LT_S)                                      \
-	R(I64_GT_U, u64, CMP_NOSS, a > b, I64_LE_U, I64_LT_U)                                      \
-	R(I64_LE_S, i64, CMP, a <= b, I64_GT_S, I64_GE_S)                                          \
-	R(I64_LE_U, u64, CMP, a <= b, I64_GT_U, I64_GE_U)                                          \
-	R(I64_GE_S, i64, CMP_NOSS, a >= b, I64_LT_S, I64_LE_S)                                     \
-	R(I64_GE_U, u64, CMP_NOSS, a >= b, I64_LT_U, I64_LE_U)
+	R(I32_EQ, u32, CMP, a == b, I32_NE, I32_EQ)                                                \
+	R(I32_NE, u32, CMP, a != b, I32_EQ, I32_NE)                                                \
+	R(I32_LT_S, i32, CMP, a < b, I32_GE_S, I32_GT_S)                                           \
+	R(I32_LT_U, u32, CMP, a < b, I32_GE_U, I32_GT_U)                                           \
+	R(I32_GT_S, i32, CMP_NOSS, a > b, I32_LE_S, I32_LT_S)                                      \
+	R(I32_GT_U, u32, CMP_NOSS, a > b, I32_LE_U, I32_LT_U)                                      \
+	R(I32_LE_S, i32, CMP, a <= b, I32_GT_S, I32_GE_S)                                          \
+	R(I32_LE_U, u32, CMP, a <= b, I32_GT_U, I32_GE_U)                                          \
+	R(I32_GE_S, i32, CMP_NOSS, a >= b, I32_LT_S, I32_LE_S)                                     \
+	R(I32_GE_U, u32, CMP_NOSS, a >= b, I32_LT_U, I32_LE_U)                                     \
+	R(I64_EQ, u64, CMP64, a == b, I64_NE, I64_EQ)                                              \
+	R(I64_NE, u64, CMP64, a != b, I64_EQ, I64_NE)                                              \
+	R(I64_LT_S, i64, CMP64, a < b, I64_GE_S, I64_GT_S)                                         \
+	R(I64_LT_U, u64, CMP64, a < b, I64_GE_U, I64_GT_U)                                         \
+	R(I64_GT_S, i64, CMP64_NOSS, a > b, I64_LE_S, I64_LT_S)                                    \
+	R(I64_GT_U, u64, CMP64_NOSS, a > b, I64_LE_U, I64_LT_U)                                    \
+	R(I64_LE_S, i64, CMP64, a <= b, I64_GT_S, I64_GE_S)                                        \
+	R(I64_LE_U, u64, CMP64, a <= b, I64_GT_U, I64_GE_U)                                        \
+	R(I64_GE_S, i64, CMP64_NOSS, a >= b, I64_LT_S, I64_LE_S)                                   \
+	R(I64_GE_U, u64, CMP64_NOSS, a >= b, I64_LT_U, I64_LE_U)
 
 /* R(name, operand type, result type, set, result from a) */
 #define FORM_UN_LIST(R)                                                                            \
@@ -187,17 +118,17 @@
 	R(I64_POPCNT, u64, u64, UN_A, (uint64_t)__builtin_popcountll(a))                           \
 	R(F32_ABS, f32, f32, UN_A, __builtin_fabsf(a))                                             \
 	R(F32_NEG, f32, f32, UN_A, -a)                                                             \
-	R(F32_CEIL, f32, f32, UN_A, a != a ? a + a : __builtin_ceilf(a))                           \
-	R(F32_FLOOR, f32, f32, UN_A, a != a ? a + a : __builtin_floorf(a))                         \
-	R(F32_TRUNC, f32, f32, UN_A, a != a ? a + a : __builtin_truncf(a))                         \
-	R(F32_NEAREST, f32, f32, UN_A, a != a ? a + a : __builtin_rintf(a))                        \
+	R(F32_CEIL, f32, f32, UN_A, a != a ? a + a : (float)f64_round(a, ROUND_CEIL))                           \
+	R(F32_FLOOR, f32, f32, UN_A, a != a ? a + a : (float)f64_round(a, ROUND_FLOOR))                         \
+	R(F32_TRUNC, f32, f32, UN_A, a != a ? a + a : (float)f64_round(a, ROUND_TRUNC))                         \
+	R(F32_NEAREST, f32, f32, UN_A, a != a ? a + a : (float)f64_round(a, ROUND_NEAREST))                        \
 	R(F32_SQRT, f32, f32, UN_A, __builtin_sqrtf(a))                                            \
 	R(F64_ABS, f64, f64, UN_A, __builtin_fabs(a))                                              \
 	R(F64_NEG, f64, f64, UN_A, -a)                                                             \
-	R(F64_CEIL, f64, f64, UN_A, a != a ? a + a : __builtin_ceil(a))                            \
-	R(F64_FLOOR, f64, f64, UN_A, a != a ? a + a : __builtin_floor(a))                          \
-	R(F64_TRUNC, f64, f64, UN_A, a != a ? a + a : __builtin_trunc(a))                          \
-	R(F64_NEAREST, f64, f64, UN_A, a != a ? a + a : __builtin_rint(a))                         \
+	R(F64_CEIL, f64, f64, UN_A, a != a ? a + a : f64_round(a, ROUND_CEIL))                            \
+	R(F64_FLOOR, f64, f64, UN_A, a != a ? a + a : f64_round(a, ROUND_FLOOR))                          \
+	R(F64_TRUNC, f64, f64, UN_A, a != a ? a + a : f64_round(a, ROUND_TRUNC))                          \
+	R(F64_NEAREST, f64, f64, UN_A, a != a ? a + a : f64_round(a, ROUND_NEAREST))                         \
 	R(F64_SQRT, f64, f64, UN_A, __builtin_sqrt(a))                                             \
 	R(I32_WRAP_I64, u64, u32, UN, (uint32_t)a)                                                 \
 	R(I64_EXTEND_I32_S, i32, i64, UN, (int64_t)a)                                              \
@@ -254,12 +185,12 @@
 	R(I32_LOAD8_U, uint8_t, u32, LD)                                                           \
 	R(I32_LOAD16_S, int16_t, i32, LD)                                                          \
 	R(I32_LOAD16_U, uint16_t, u32, LD)                                                         \
-	R(I64_LOAD8_S, int8_t, i64, UN_A)                                                          \
-	R(I64_LOAD8_U, uint8_t, u64, UN_A)                                                         \
-	R(I64_LOAD16_S, int16_t, i64, UN_A)                                                        \
-	R(I64_LOAD16_U, uint16_t, u64, UN_A)                                                       \
-	R(I64_LOAD32_S, int32_t, i64, UN_A)                                                        \
-	R(I64_LOAD32_U, uint32_t, u64, UN_A)
+	R(I64_LOAD8_S, int8_t, i64, LD_FEW)                                                        \
+	R(I64_LOAD8_U, uint8_t, u64, LD_FEW)                                                       \
+	R(I64_LOAD16_S, int16_t, i64, LD_FEW)                                                      \
+	R(I64_LOAD16_U, uint16_t, u64, LD_FEW)                                                     \
+	R(I64_LOAD32_S, int32_t, i64, LD_FEW)                                                      \
+	R(I64_LOAD32_U, uint32_t, u64, LD_FEW)
 
 /* R(name, type in memory, value's type, set); immediate: offset. Floats in slots are stored as
  * integers, so only their accumulators have rows. */
@@ -276,10 +207,10 @@
 
 /* R(name, type, set): condition in the operand, then the slots of both values. */
 #define FORM_SELECT_LIST(R)                                                                        \
-	R(SELECT_I32, u32, UN)                                                                     \
-	R(SELECT_I64, u64, UN)                                                                     \
-	R(SELECT_F32, f32, UN)                                                                     \
-	R(SELECT_F64, f64, UN)
+	R(SELECT_I32, u32, SELECT)                                                                 \
+	R(SELECT_I64, u64, SELECT)                                                                 \
+	R(SELECT_F32, f32, SELECT)                                                                 \
+	R(SELECT_F64, f64, SELECT)
 
 /* Operations without variants. R(name, units, can trap or call) */
 #define FORM_PLAIN_LIST(R)                                                                         \
@@ -355,6 +286,9 @@
 	R(TABLE_INIT, 4, 1) /* table, segment */                                                   \
 	R(ELEM_DROP, 2, 0)
 
+#if defined(ROTOR_SMALL)
+#define FORM_PAIR_LIST(P)
+#else
 /* Operations that often follow each other, as one: P(first, second, units, can trap). The units are
  * those of both without the second's operation; at most one of them is in the map. */
 #define FORM_PAIR_LIST(P)                                                                          \
@@ -388,5 +322,7 @@
 	P(F64_MUL_SSA, F64_ADD_ASS, 5, 0)                                                          \
 	P(F64_MUL_ASA, F64_SUB_SAA, 3, 0)                                                          \
 	P(F64_MUL_ASA, F64_SUB_SAS, 4, 0)
+
+#endif
 
 #endif

@@ -173,7 +173,7 @@ int t_unary(struct rotor_loader *l, unsigned generic, struct entry *a)
 {
 	struct bound at = {0};
 
-	TRY(emit_bind_one(l, a, &at));
+	TRY(emit_bind_one(l, form_generics[generic].variants, a, &at));
 	set_pending(l, generic, &at);
 	return 0;
 }
@@ -231,17 +231,32 @@ static unsigned simplify(unsigned generic, struct entry *b)
 	return generic;
 }
 
+/* The operation with its operands swapped; G_COUNT if there is none. */
 static unsigned mirror_of(unsigned generic)
 {
-	const struct form_generic_info *info = &form_generics[generic];
-
-	if (info->class == CLASS_CMP) {
-		return mirrors[generic];
+	switch (generic) {
+	case G_I32_ADD:
+	case G_I32_MUL:
+	case G_I32_AND:
+	case G_I32_OR:
+	case G_I32_XOR:
+	case G_I64_ADD:
+	case G_I64_MUL:
+	case G_I64_AND:
+	case G_I64_OR:
+	case G_I64_XOR:
+	case G_F32_ADD:
+	case G_F32_MUL:
+	case G_F32_EQ:
+	case G_F32_NE:
+	case G_F64_ADD:
+	case G_F64_MUL:
+	case G_F64_EQ:
+	case G_F64_NE:
+		return generic;
+	default:
+		return form_generics[generic].class == CLASS_CMP ? mirrors[generic] : G_COUNT;
 	}
-	return info->variants == MASK_COMM || info->variants == MASK_COMM_NOK ||
-			       info->variants == MASK_COMM_F32
-		       ? generic
-		       : G_COUNT;
 }
 
 /* Turns a comparison into its opposite; of two slots, GT and GE are LT and LE swapped. */
@@ -316,7 +331,7 @@ int t_binary(struct rotor_loader *l, unsigned generic, struct entry *a, struct e
 /* An offset over 16 bits is added beforehand, into the accumulator. */
 static int far_address(struct rotor_loader *l, struct entry *a, uint32_t offset, struct bound *at)
 {
-	TRY(emit_bind_one(l, a, at));
+	TRY(emit_bind_one(l, 1, a, at));
 	TRY(emit_map(l, l->body.at));
 	if (at->operands == OPERANDS_A) {
 		TRY(EMIT(l, F_ADDR_A, (uint16_t)offset, (uint16_t)(offset >> 16)));
@@ -334,27 +349,24 @@ static bool load_of_sum(struct rotor_loader *l, unsigned generic, const struct e
 {
 	const struct pending *p = &l->t.pending;
 
-	if (form_generics[generic].variants != MASK_LD) {
-		return false;
-	}
 	if (a->kind == ENTRY_SUM || a->kind == ENTRY_SUM2) {
 		at->operands = a->kind == ENTRY_SUM ? OPERANDS_SL : OPERANDS_LOAD_SS;
 		at->a = (uint16_t)a->lo;
 		at->b = a->hi;
-		return true;
-	}
-	/* The addition is pending: it is not emitted but taken over. */
-	if (a->kind != ENTRY_PENDING || p->generic != G_I32_ADD || p->operands == OPERANDS_SA) {
+	} else if (a->kind == ENTRY_PENDING && p->generic == G_I32_ADD &&
+		   p->operands != OPERANDS_SA) {
+		/* The addition is pending: it is not emitted but taken over. */
+		at->a = p->a;
+		at->b = p->b;
+		at->operands = p->operands == OPERANDS_SS   ? (unsigned)OPERANDS_LOAD_SS
+			       : p->operands == OPERANDS_AS ? (unsigned)OPERANDS_LOAD_AS
+			       : p->operands == OPERANDS_SK || p->operands == OPERANDS_SL
+				       ? (unsigned)OPERANDS_SL
+				       : (unsigned)OPERANDS_AL;
+	} else {
 		return false;
 	}
-	at->a = p->a;
-	at->b = p->b;
-	at->operands = p->operands == OPERANDS_SS   ? (unsigned)OPERANDS_LOAD_SS
-		       : p->operands == OPERANDS_AS ? (unsigned)OPERANDS_LOAD_AS
-		       : p->operands == OPERANDS_SK || p->operands == OPERANDS_SL
-			       ? (unsigned)OPERANDS_SL
-			       : (unsigned)OPERANDS_AL;
-	return true;
+	return (form_generics[generic].variants >> (at->operands * 2) & 1) != 0;
 }
 
 int t_load(struct rotor_loader *l, unsigned generic, struct entry *a, uint32_t offset)
@@ -365,7 +377,7 @@ int t_load(struct rotor_loader *l, unsigned generic, struct entry *a, uint32_t o
 		TRY(far_address(l, a, offset, &at));
 		offset = 0;
 	} else if (!load_of_sum(l, generic, a, &at)) {
-		TRY(emit_bind_one(l, a, &at));
+		TRY(emit_bind_one(l, form_generics[generic].variants, a, &at));
 	} else if (a->kind != ENTRY_PENDING) {
 		TRY(emit_flush(l));
 	}
@@ -500,7 +512,7 @@ int t_select(struct rotor_loader *l, uint8_t type, struct entry *a, struct entry
 	}
 	TRY(emit_to_slot(l, a, &slot_a));
 	TRY(emit_to_slot(l, b, &slot_b));
-	TRY(emit_bind_one(l, cond, &at));
+	TRY(emit_bind_one(l, form_generics[generics[i]].variants, cond, &at));
 	set_pending(l, generics[i], &at);
 	l->t.pending.c = slot_a;
 	l->t.pending.d = slot_b;

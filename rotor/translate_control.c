@@ -124,22 +124,48 @@ int t_branch(struct rotor_loader *l, struct ctl *c, uint32_t arity)
 
 /* A condition ready to be jumped on. */
 struct test {
-	uint16_t base, variants; /* of the branch operations */
 	struct bound at;
-	bool plain; /* not a comparison: nonzero or zero */
+	uint16_t generic; /* the comparison */
+	bool plain;       /* not a comparison: nonzero or zero */
 	bool zero;
 };
 
 static const struct {
-	uint16_t branch, back;
-} compare_ops[G_COUNT] = {
-#define R(name, ...) [G_##name] = {F_BR_##name##_BASE, F_BACK_##name##_BASE},
+	struct {
+		uint16_t base, variants;
+	} op[2]; /* forward, back */
+} branches[G_COUNT] = {
+#define R(name, in, set, ...)                                                                      \
+	[G_##name] = {                                                                             \
+		{{F_BR_##name##_BASE, MASK_BR_##set}, {F_BACK_##name##_BASE, MASK_BACK_##set}}},
 	FORM_CMP_LIST(R)
 #undef R
 };
 
+static bool has_branch(unsigned generic, bool back, unsigned operands)
+{
+	return (branches[generic].op[back].variants >> (operands * 2) & 1) != 0;
+}
+
+/* The branch on the pending comparison or its inverse, if there is one. */
+static bool fuse(const struct pending *p, bool invert, bool back, struct test *out)
+{
+	unsigned generic = invert ? t_inverse(p->generic) : p->generic;
+
+	out->at = (struct bound){p->operands, p->a, p->b};
+	if (!has_branch(generic, back, p->operands) && p->operands == OPERANDS_SS) {
+		/* Of two slots it may exist with its operands swapped. */
+		generic = t_mirror(generic);
+		out->at.a = (uint16_t)p->b;
+		out->at.b = p->a;
+	}
+	out->generic = (uint16_t)generic;
+	return has_branch(generic, back, p->operands);
+}
+
 /* Takes the pending comparison, or brings cond to a slot or the accumulator. */
-static int take_test(struct rotor_loader *l, struct entry *cond, bool invert, struct test *out)
+static int take_test(struct rotor_loader *l, struct entry *cond, bool invert, bool back,
+		     struct test *out)
 {
 	struct pending p = l->t.pending;
 
@@ -147,29 +173,23 @@ static int take_test(struct rotor_loader *l, struct entry *cond, bool invert, st
 	out->zero = invert;
 	if (cond->kind != ENTRY_PENDING || p.generic >= G_COUNT ||
 	    form_generics[p.generic].class != CLASS_CMP) {
-		return emit_bind_one(l, cond, &out->at);
+		return emit_bind_one(l, 1, cond, &out->at);
 	}
-	l->t.pending.entry = NULL;
-	out->at = (struct bound){p.operands, p.a, p.b};
 	if ((p.operands == OPERANDS_SK || p.operands == OPERANDS_AK) && p.b == 0 &&
 	    (p.generic == G_I32_EQ || p.generic == G_I32_NE)) {
+		l->t.pending.entry = NULL;
+		out->at.a = p.a;
 		out->zero = (p.generic == G_I32_EQ) != invert;
 		out->at.operands = p.operands == OPERANDS_SK ? OPERANDS_S : OPERANDS_A;
 		return 0;
 	}
-	out->plain = false;
-	out->base = (uint16_t)p.generic;
-	if (!invert) {
+	if (fuse(&p, invert, back, out)) {
+		l->t.pending.entry = NULL;
+		out->plain = false;
 		return 0;
 	}
-	out->base = (uint16_t)t_inverse(p.generic);
-	if (p.operands == OPERANDS_SS && (form_generics[out->base].variants & 1) == 0) {
-		/* The inverse of two slots exists with its operands swapped. */
-		out->base = (uint16_t)t_mirror(out->base);
-		out->at.a = (uint16_t)p.b;
-		out->at.b = p.a;
-	}
-	return 0;
+	out->at.operands = OPERANDS_A;
+	return emit_pending_acc(l);
 }
 
 /* Units of operation and operands of a test; returns how many. */
@@ -186,10 +206,11 @@ static unsigned test_units(const struct test *t, bool back, uint16_t *units)
 		units[1] = t->at.a;
 		return operands == OPERANDS_A ? 1 : 2;
 	}
-	units[0] = emit_variant(back ? compare_ops[t->base].back : compare_ops[t->base].branch,
-				form_generics[t->base].variants, operands, false);
+	units[0] = emit_variant(branches[t->generic].op[back].base,
+				branches[t->generic].op[back].variants, operands, false);
 	ASSERT(units[0] != F_HALT);
-	return n + emit_operands(operands, form_generics[t->base].in, t->at.a, t->at.b, units + n);
+	return n +
+	       emit_operands(operands, form_generics[t->generic].in, t->at.a, t->at.b, units + n);
 }
 
 /* Jumps forward, into the chain, if the test holds. */
@@ -226,7 +247,7 @@ static int conditional(struct rotor_loader *l, struct ctl *c, uint32_t arity, st
 	struct test t = {0};
 	bool direct = !moves && c->kind != CTL_FUNC && (c->kind != CTL_LOOP || fits_back(l, c));
 
-	TRY(take_test(l, cond, !direct, &t));
+	TRY(take_test(l, cond, !direct, direct && c->kind == CTL_LOOP, &t));
 	if (direct) {
 		return c->kind == CTL_LOOP ? branch_back(l, &t, c)
 					   : branch_forward(l, &t, &c->patches);
@@ -270,7 +291,7 @@ int t_enter(struct rotor_loader *l, struct ctl *c, uint32_t params, struct entry
 	if (cond == NULL) {
 		return 0;
 	}
-	TRY(take_test(l, cond, true, &t));
+	TRY(take_test(l, cond, true, false, &t));
 	return branch_forward(l, &t, &c->skip);
 }
 

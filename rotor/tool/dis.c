@@ -59,7 +59,7 @@ static const struct op ops[FORM_OP_COUNT] = {
 					FORM_SELECT_LIST(R)
 #undef R
 #define R(name, in, set, ...)                                                                      \
-	SET_##set(VALUE_, name) SET_##set(BRANCH_, BR_##name) SET_##set(BACK_, BACK_##name)
+	SET_##set(VALUE_, name) SET_BR_##set(BRANCH_, BR_##name) SET_BACK_##set(BACK_, BACK_##name)
 						FORM_CMP_LIST(R)
 #undef R
 };
@@ -203,7 +203,7 @@ static void show_units(uint16_t opcode, const uint16_t *form, uint32_t at, uint3
 /* The pair that an operation is; NULL if it is none. */
 static const struct form_pair *pair_of(uint16_t opcode)
 {
-	for (unsigned i = 0; i < FORM_PAIR_COUNT; i++) {
+	for (int i = 0; i < FORM_PAIR_COUNT; i++) {
 		if (form_pairs[i].both == opcode) {
 			return &form_pairs[i];
 		}
