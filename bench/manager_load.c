@@ -308,10 +308,11 @@ static int start_due(uint64_t begun_us, int *started)
 		uint64_t due = options.rate != 0 ? begun_us + (uint64_t)*started * 1000000 /
 								      (uint64_t)options.rate
 						 : 0;
+		uint64_t now = now_us();
 		struct client *c;
 
-		if (due > now_us()) {
-			return (int)((due - now_us()) / 1000);
+		if (due > now) {
+			return (int)((due - now) / 1000);
 		}
 		c = idle_client();
 		if (c == NULL) {
