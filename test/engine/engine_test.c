@@ -1,0 +1,311 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The engine through its public header: memory that is too small everywhere, pieces of every size, slices of every size,
+ * stacks of every size, instances that move. Runs on emulated boards too.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/base.h"
+#include "rotor/rotor.h"
+#include "test/engine/modules.h"
+#include "test/test.h"
+
+#define WORK_N 40
+
+static enum rotor_host twice(struct rotor_call *call)
+{
+	rotor_result_u32(call, rotor_arg_u32(call, 0) * 2);
+	return ROTOR_HOST_DONE;
+}
+
+static const struct rotor_host_func env_table[] = {{"env", "twice", "i)i", twice},
+						   {NULL, NULL, NULL, NULL}};
+static const struct rotor_host_func *const tables[] = {env_table};
+static const struct rotor_imports imports = {.tables = tables, .table_count = 1};
+
+/* A block of just so many bytes, so that a sanitizer sees each one beyond. */
+static void *block(size_t bytes)
+{
+	return malloc(bytes == 0 ? 1 : bytes);
+}
+
+static enum rotor_err load(void *at, size_t bytes, const struct rotor_module **out,
+			   struct rotor_diag *diag)
+{
+	return rotor_load(at, bytes, module_mixed, sizeof(module_mixed), 0, out, diag);
+}
+
+/* In pieces of so many bytes. */
+static enum rotor_err load_pieces(void *at, size_t bytes, size_t piece,
+				  const struct rotor_module **out)
+{
+	struct rotor_loader *loader;
+	enum rotor_err err = rotor_load_begin(at, bytes, &loader);
+
+	for (size_t i = 0; err == ROTOR_OK && i < sizeof(module_mixed); i += piece) {
+		size_t left = sizeof(module_mixed) - i;
+
+		err = rotor_load_feed(loader, module_mixed + i, left < piece ? left : piece);
+	}
+	return err == ROTOR_OK ? rotor_load_end(loader, out) : err;
+}
+
+/* The least block in which it loads, found by trying each. */
+static size_t least_block(size_t piece)
+{
+	for (size_t bytes = 0; bytes < 65536; bytes += 8) {
+		const struct rotor_module *module;
+		void *at = block(bytes);
+		enum rotor_err err = piece == 0 ? load(at, bytes, &module, NULL)
+						: load_pieces(at, bytes, piece, &module);
+
+		free(at);
+		if (err == ROTOR_OK) {
+			return bytes;
+		}
+		if (err != ROTOR_ERR_MEMORY) {
+			TEST_FAIL("%zu bytes: error %d", bytes, (int)err);
+			return 0;
+		}
+	}
+	TEST_FAIL("does not load in 64 KB");
+	return 0;
+}
+
+TEST(every_block_too_small_to_load)
+{
+	size_t whole = least_block(0);
+
+	EXPECT(whole > 0);
+	EXPECT(least_block(1) > 0);
+	EXPECT(least_block(13) > 0);
+}
+
+struct world {
+	void *module_at, *at;
+	size_t bytes;
+	const struct rotor_module *module;
+	struct rotor_instance *instance;
+};
+
+static struct world make(struct rotor_limits limits)
+{
+	struct world w = {.module_at = block(16384)};
+
+	ASSERT(load(w.module_at, 16384, &w.module, NULL) == ROTOR_OK);
+	w.bytes = rotor_instance_bytes(w.module, &limits);
+	w.at = block(w.bytes);
+	ASSERT(rotor_instantiate(w.at, w.bytes, w.module, &imports, &limits, &w.instance, NULL) ==
+	       ROTOR_OK);
+	return w;
+}
+
+static void drop(struct world *w)
+{
+	free(w->at);
+	free(w->module_at);
+}
+
+TEST(every_block_too_small_to_instantiate)
+{
+	const struct rotor_limits limits = {.stack_bytes = 512};
+	struct world w = make(limits);
+	struct rotor_instance *instance;
+
+	for (size_t bytes = 0; bytes < w.bytes; bytes += bytes < 2048 ? 8 : 1024) {
+		void *at = block(bytes);
+
+		EXPECT_EQ(
+			rotor_instantiate(at, bytes, w.module, &imports, &limits, &instance, NULL),
+			ROTOR_ERR_MEMORY);
+		free(at);
+	}
+	drop(&w);
+}
+
+TEST(pieces_of_every_size_make_the_same_module)
+{
+	static uint64_t one[2048], other[2048];
+	const struct rotor_module *a, *b;
+
+	EXPECT_EQ(load(one, sizeof(one), &a, NULL), ROTOR_OK);
+	for (size_t piece = 1; piece <= sizeof(module_mixed); piece++) {
+		EXPECT_EQ(load_pieces(other, sizeof(other), piece, &b), ROTOR_OK);
+		EXPECT_EQ(rotor_module_bytes(a), rotor_module_bytes(b));
+	}
+}
+
+TEST(every_truncation_is_refused)
+{
+	static uint64_t at[2048];
+	const struct rotor_module *module;
+
+	for (size_t bytes = 8; bytes < sizeof(module_mixed); bytes++) {
+		enum rotor_err err =
+			rotor_load(at, sizeof(at), module_mixed, bytes, 0, &module, NULL);
+
+		/* Only at the end of a section is it a module still. */
+		EXPECT(err == ROTOR_ERR_MALFORMED || err == ROTOR_ERR_INVALID || bytes < 110);
+	}
+}
+
+/* Starts a call of an export with one i32. */
+static void start(struct rotor_instance *instance, const char *name, int32_t argument)
+{
+	struct rotor_value value = {.type = ROTOR_I32, .i32 = argument};
+	uint32_t func;
+
+	ASSERT(rotor_module_find(rotor_instance_module(instance), name, ROTOR_FUNC, &func));
+	ASSERT(rotor_call(instance, func, &value, 1, NULL) == ROTOR_OK);
+}
+
+static int64_t result(struct rotor_instance *instance)
+{
+	struct rotor_value value = {.type = ROTOR_I32};
+
+	EXPECT_EQ(rotor_results(instance, &value, 1), 1);
+	return value.type == ROTOR_I32 ? value.i32 : value.i64;
+}
+
+static enum rotor_status run_slices(struct rotor_instance *instance, uint64_t slice)
+{
+	enum rotor_status status;
+
+	do {
+		status = rotor_run(instance, slice);
+	} while (status == ROTOR_FUEL);
+	return status;
+}
+
+TEST(slices_change_neither_result_nor_fuel)
+{
+	const struct rotor_limits limits = {.stack_bytes = 4096};
+	struct world w = make(limits);
+
+	start(w.instance, "work", WORK_N);
+	EXPECT_EQ(rotor_run(w.instance, UINT64_MAX), ROTOR_DONE);
+	int64_t want = result(w.instance);
+	uint64_t fuel = rotor_fuel_used(w.instance);
+
+	drop(&w);
+	for (uint64_t slice = 1; slice < 3000; slice += slice < 40 ? 1 : 97) {
+		w = make(limits);
+		start(w.instance, "work", WORK_N);
+		EXPECT_EQ(run_slices(w.instance, slice), ROTOR_DONE);
+		EXPECT_EQ(result(w.instance), want);
+		EXPECT_EQ(rotor_fuel_used(w.instance), fuel);
+		drop(&w);
+	}
+}
+
+TEST(an_instance_moves_between_slices)
+{
+	const struct rotor_limits limits = {.stack_bytes = 4096};
+	struct world w = make(limits);
+
+	start(w.instance, "work", WORK_N);
+	EXPECT_EQ(rotor_run(w.instance, UINT64_MAX), ROTOR_DONE);
+	int64_t want = result(w.instance);
+
+	drop(&w);
+	w = make(limits);
+	start(w.instance, "work", WORK_N);
+	while (rotor_run(w.instance, 100) == ROTOR_FUEL) {
+		void *there = block(w.bytes);
+
+		memcpy(there, w.at, w.bytes);
+		memset(w.at, 0xa5, w.bytes);
+		free(w.at);
+		w.at = there;
+		EXPECT_EQ(rotor_attach(there, w.bytes, w.module, &imports, &w.instance, NULL),
+			  ROTOR_OK);
+	}
+	EXPECT_EQ(result(w.instance), want);
+	drop(&w);
+}
+
+TEST(stacks_of_every_size)
+{
+	for (uint32_t bytes = 32; bytes < 4096; bytes += 4) {
+		struct world w = make((struct rotor_limits){.stack_bytes = bytes});
+		struct rotor_value value = {.type = ROTOR_I32, .i32 = 60};
+		uint32_t func;
+
+		ASSERT(rotor_module_find(w.module, "down", ROTOR_FUNC, &func));
+		if (rotor_call(w.instance, func, &value, 1, NULL) == ROTOR_OK) {
+			enum rotor_status status = run_slices(w.instance, 50);
+
+			EXPECT(status == ROTOR_DONE ||
+			       (status == ROTOR_TRAP &&
+				rotor_trap(w.instance) == ROTOR_TRAP_STACK));
+			EXPECT(rotor_stack_peak(w.instance) <= bytes);
+		}
+		drop(&w);
+	}
+}
+
+TEST(deep_recursion_is_a_trap_and_the_instance_goes_on)
+{
+	struct world w = make((struct rotor_limits){.stack_bytes = 2048});
+
+	start(w.instance, "down", 1000000);
+	EXPECT_EQ(run_slices(w.instance, 1000), ROTOR_TRAP);
+	EXPECT_EQ(rotor_trap(w.instance), ROTOR_TRAP_STACK);
+	start(w.instance, "fib", 10);
+	EXPECT_EQ(run_slices(w.instance, 1000), ROTOR_DONE);
+	EXPECT_EQ(result(w.instance), 55);
+	drop(&w);
+}
+
+TEST(an_instance_costs_at_most_a_kilobyte)
+{
+	const struct rotor_limits limits = {.stack_bytes = 2048};
+	struct world w = make(limits);
+
+	/* one page, a table of 4, a global of 8 bytes */
+	EXPECT(w.bytes - 65536 - 2048 - 4 * 4 - 8 <= 1024);
+	drop(&w);
+}
+
+/* 6 KB used of a page that stays, 16 KB of stack, 16 KB of heap: all in 40 KB, with the module. */
+TEST(a_small_program_fits_in_40_kilobytes)
+{
+	static uint64_t pool[40960 / 8];
+	const struct rotor_limits limits = {
+		.stack_bytes = 16384, .heap_bytes = 16384, .memory_used_only = true};
+	const struct rotor_module *module;
+	struct rotor_instance *instance;
+	uint64_t memory_bytes;
+
+	EXPECT_EQ(rotor_load(pool, sizeof(pool), module_small, sizeof(module_small),
+			     ROTOR_LOAD_BYTES_STAY, &module, NULL),
+		  ROTOR_OK);
+	size_t used = rotor_module_bytes(module), need = rotor_instance_bytes(module, &limits);
+	EXPECT(used + need <= sizeof(pool));
+	if (used + need > sizeof(pool)) {
+		return;
+	}
+	EXPECT_EQ(rotor_instantiate((char *)pool + used, need, module, &imports, &limits, &instance,
+				    NULL),
+		  ROTOR_OK);
+	EXPECT_EQ(rotor_run(instance, 1000), ROTOR_DONE);
+	EXPECT(rotor_memory(instance, &memory_bytes) != NULL);
+	start(instance, "f", 4096);
+	EXPECT_EQ(rotor_run(instance, 1000), ROTOR_DONE);
+	EXPECT_EQ(result(instance), 'd');
+	start(instance, "f", 65535);
+	EXPECT_EQ(rotor_run(instance, 1000), ROTOR_TRAP);
+	EXPECT_EQ(rotor_trap(instance), ROTOR_TRAP_UNBACKED);
+	start(instance, "f", 65536);
+	EXPECT_EQ(rotor_run(instance, 1000), ROTOR_TRAP);
+	EXPECT_EQ(rotor_trap(instance), ROTOR_TRAP_MEMORY);
+}
+
+TEST_MAIN(T(every_block_too_small_to_load) T(every_block_too_small_to_instantiate)
+		  T(pieces_of_every_size_make_the_same_module) T(every_truncation_is_refused)
+			  T(slices_change_neither_result_nor_fuel)
+				  T(an_instance_moves_between_slices) T(stacks_of_every_size)
+					  T(deep_recursion_is_a_trap_and_the_instance_goes_on)
+						  T(an_instance_costs_at_most_a_kilobyte)
+							  T(a_small_program_fits_in_40_kilobytes))
