@@ -3,6 +3,7 @@ void *malloc(size_t);
 void free(void *);
 int printf(const char *, ...);
 size_t strlen(const char *);
+void *memset(void *, int, size_t);
 
 __attribute__((export_name("double_free"))) void double_free(void)
 {
@@ -35,4 +36,14 @@ __attribute__((export_name("exhaust"))) int exhaust(void)
 		n++;
 	}
 	return n;
+}
+
+__attribute__((export_name("fill"))) int fill(int times)
+{
+	static char room[4096];
+
+	while (times-- > 0) {
+		memset(room, times, sizeof(room));
+	}
+	return room[0];
 }
