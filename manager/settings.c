@@ -106,13 +106,29 @@ static bool set(struct settings *s, const struct setting *row, const char *where
 	return true;
 }
 
+/* Equal but for '-' in a flag where a key has '_'. */
+static bool same_name(const char *has, const char *name, size_t n)
+{
+	if (strlen(has) != n) {
+		return false;
+	}
+	for (size_t i = 0; i < n; i++) {
+		if (has[i] != name[i] && !(has[i] == '_' && name[i] == '-')) {
+			return false;
+		}
+	}
+	return true;
+}
+
+/* A key of the file; or a flag, for which the keys serve as well, as they do for the worker. */
 static const struct setting *by_name(const char *name, size_t n, bool key)
 {
 	for (size_t i = 0; i < BASE_COUNT(settings); i++) {
-		const char *has = key ? settings[i].key : settings[i].flag;
+		const struct setting *row = &settings[i];
 
-		if (strlen(has) == n && memcmp(has, name, n) == 0) {
-			return &settings[i];
+		if (key ? strlen(row->key) == n && memcmp(row->key, name, n) == 0
+			: same_name(row->flag, name, n) || same_name(row->key, name, n)) {
+			return row;
 		}
 	}
 	return NULL;
@@ -236,7 +252,8 @@ static void help(void)
 	       "its state in ./proplet-manager.db.\n\n"
 	       "Options (each also as a variable of the environment, and in the section [manager] "
 	       "of\n"
-	       "config.toml, or of the file given with --config):\n\n");
+	       "config.toml, or of the file given with --config; its keys serve as flags, too, as\n"
+	       "--mqtt-address):\n\n");
 	for (size_t i = 0; i < BASE_COUNT(settings); i++) {
 		const struct setting *row = &settings[i];
 		char flag[64], otherwise[64] = "";
