@@ -105,6 +105,70 @@ void broadcast_free(struct manager *m, struct manager_task *t)
 	}
 }
 
+/* Ends a broadcast for which nobody is waited any more; stopped, done, or failed on some nodes. */
+void broadcast_end_if_over(struct manager *m, struct manager_task *t)
+{
+	if (!broadcast_empty(m, t)) {
+		return;
+	}
+	if (t->phase == MANAGER_PHASE_STOPPING) {
+		task_end(m, t, MANAGER_INTERRUPTED, MANAGER_REASON_STOPPED, "stopped", false);
+	} else if (t->parts_failed == 0) {
+		task_end(m, t, MANAGER_COMPLETED, MANAGER_REASON_DONE, NULL, false);
+	} else {
+		task_end(m, t, MANAGER_FAILED, MANAGER_REASON_OTHER,
+			 "it failed on some proplets; the result of each tells why", false);
+	}
+}
+
+/*
+ * A stored broadcast that runs: every node known may have it. Those that have reported are taken off by
+ * broadcast_reported, those that do not come back within the time of death by broadcast_due.
+ */
+void broadcast_restore(struct manager *m, struct manager_task *t)
+{
+	uint32_t i = free_slot(m);
+	uint64_t *bits;
+
+	if (i == MANAGER_NONE) {
+		return;
+	}
+	bits = slot(m, i);
+	memset(bits, 0, (1 + m->broadcast_words) * sizeof(bits[0]));
+	for (uint32_t n = 0; n < m->nodes_high; n++) {
+		if (m->nodes[n].fit.used) {
+			bits[1 + n / 64] |= 1ull << (n % 64);
+			bits[0]++;
+		}
+	}
+	if (bits[0] != 0) {
+		t->broadcast = i;
+	}
+	timer_task(m, t, m->now_ms + (uint64_t)m->config.heartbeat_ms * (MANAGER_MISSED_DEAD + 1));
+}
+
+void broadcast_reported(struct manager *m, const struct manager_event *e)
+{
+	struct manager_task *t = task_find(m, e->u.reported.task_id);
+	struct manager_node *n = node_find(m, e->u.reported.node_id);
+
+	if (t != NULL && n != NULL && broadcast_clear(m, t, node_idx(m, n))) {
+		t->parts_failed += !e->u.reported.ok;
+		broadcast_end_if_over(m, t);
+	}
+}
+
+void broadcast_due(struct manager *m, struct manager_task *t)
+{
+	timer_task(m, t, MANAGER_NEVER);
+	for (uint32_t i = 0; i < m->nodes_high; i++) {
+		if (!m->nodes[i].fit.alive) {
+			broadcast_clear(m, t, i);
+		}
+	}
+	broadcast_end_if_over(m, t);
+}
+
 void broadcast_node_dead(struct manager *m, uint32_t node)
 {
 	bool any = false;
@@ -118,10 +182,7 @@ void broadcast_node_dead(struct manager *m, uint32_t node)
 
 		if (t->used && !t->forget && broadcast_clear(m, t, node)) {
 			t->parts_failed++;
-			if (broadcast_empty(m, t)) {
-				task_end(m, t, MANAGER_FAILED, MANAGER_REASON_LOST,
-					 "lost: a node died before it reported", false);
-			}
+			broadcast_end_if_over(m, t);
 		}
 	}
 }

@@ -147,6 +147,9 @@ void command_step(struct manager *m, const struct manager_event *e)
 	case MANAGER_EVENT_TASK_DEPEND:
 		depend(m, e);
 		break;
+	case MANAGER_EVENT_TASK_REPORTED:
+		broadcast_reported(m, e);
+		break;
 	case MANAGER_EVENT_TASK_SCHEDULE:
 		schedule(m, e);
 		break;

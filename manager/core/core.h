@@ -221,9 +221,10 @@ enum manager_event_kind {
 	MANAGER_EVENT_NODE_DELETE, /* command */
 	MANAGER_EVENT_NODE_DRAIN,  /* command */
 	MANAGER_EVENT_RESULT,
-	MANAGER_EVENT_GROUP_ADD,   /* a job or workflow becomes live; its tasks follow */
-	MANAGER_EVENT_TASK_ADD,    /* a task becomes live, idle or as it was stored */
-	MANAGER_EVENT_TASK_DEPEND, /* both tasks are live */
+	MANAGER_EVENT_GROUP_ADD,     /* a job or workflow becomes live; its tasks follow */
+	MANAGER_EVENT_TASK_ADD,      /* a task becomes live, idle or as it was stored */
+	MANAGER_EVENT_TASK_DEPEND,   /* both tasks are live */
+	MANAGER_EVENT_TASK_REPORTED, /* at start: a node's result of a broadcast is stored already */
 	MANAGER_EVENT_TASK_SCHEDULE,
 	MANAGER_EVENT_TASK_START,  /* command */
 	MANAGER_EVENT_TASK_STOP,   /* command */
@@ -282,6 +283,11 @@ struct manager_event {
 			const char *task_id;
 			const char *on_id;
 		} depend;
+		struct {
+			const char *task_id;
+			const char *node_id;
+			bool ok;
+		} reported;
 		struct {
 			const char *id;
 			bool queue;          /* TASK_START: wait when nothing fits */

@@ -1043,6 +1043,34 @@ TEST(restored_tasks_go_on)
 	EXPECT_EQ(STATE("t"), MANAGER_COMPLETED);
 }
 
+TEST(a_restored_broadcast_ends)
+{
+	begin();
+	node("a");
+	node("b");
+	struct manager_event e = {.kind = MANAGER_EVENT_NODE_RESTORE};
+	e.u.node = (struct manager_node_facts){.id = "c", .name = "n", .ours = true};
+	step(e); /* never comes back */
+	e = (struct manager_event){.kind = MANAGER_EVENT_TASK_ADD};
+	e.u.add.spec = spec("t");
+	e.u.add.spec.broadcast = true;
+	e.u.add.phase = MANAGER_PHASE_RUNNING;
+	e.u.add.state = MANAGER_RUNNING;
+	e.u.add.epoch = 2;
+	step(e);
+	row_of("t")->epoch = 2;
+	e = (struct manager_event){.kind = MANAGER_EVENT_TASK_REPORTED};
+	e.u.reported.task_id = "t";
+	e.u.reported.node_id = "a";
+	e.u.reported.ok = true;
+	step(e);
+	done("t", "b", 2);
+	EXPECT_EQ(live(), 1);
+	pass(40000);
+	EXPECT_EQ(STATE("t"), MANAGER_COMPLETED);
+	EXPECT_EQ(live(), 0);
+}
+
 /* ---- limits ---- */
 
 TEST(full_tables_say_so)
@@ -1225,25 +1253,49 @@ TEST(a_random_world_holds_the_rules)
 	}
 }
 
+/* clang-format off */
 TEST_MAIN(
-	T(runs_and_is_forgotten) T(a_result_counts_once) T(no_node_is_an_error_unless_it_may_wait) T(
-		a_full_node_makes_it_wait) T(a_started_task_does_not_start_again) T(stop_waits_for_the_node)
-		T(a_stop_is_repeated_then_given_up) T(a_foreign_result_changes_nothing) T(dead_after_three_heartbeats) T(
-			an_idempotent_task_moves_at_once) T(a_lease_is_waited_for) T(policy_keep_waits_for_the_node)
-			T(leases_are_renewed) T(a_lost_start_is_repeated_with_its_epoch) T(
-				what_a_node_no_longer_runs_is_placed_again) T(a_task_that_kills_nodes_ends) T(propellers_worker_restarts_and_its_tasks_are_lost)
-				T(unknown_tasks_on_a_node_are_stopped) T(restart_policy) T(
-					a_refusal_tries_another_node) T(a_task_waits_for_room) T(want_of_room_moves_a_task)
-					T(a_higher_priority_preempts) T(memory_is_reserved_and_preempted) T(
-						draining_moves_daemons) T(delete_node) T(propellers_daemon_goes_on)
-						T(invoke) T(broadcast_ends_when_all_have_reported) T(
-							workflow_by_its_dependencies) T(workflow_run_if_failure)
-							T(starting_a_leaf_says_unmet_and_begins) T(
-								a_sequential_job_waits) T(sequential_with_a_dependency_backwards)
-								T(a_failure_stops_the_job) T(
-									a_job_runs_again) T(stop_a_job)
-									T(a_job_larger_than_the_action_list) T(
-										a_schedule_fires_and_skips_when_late)
-										T(restored_tasks_go_on) T(
-											full_tables_say_so)
-											T(a_random_world_holds_the_rules))
+	T(runs_and_is_forgotten)
+	T(a_result_counts_once)
+	T(no_node_is_an_error_unless_it_may_wait)
+	T(a_full_node_makes_it_wait)
+	T(a_started_task_does_not_start_again)
+	T(stop_waits_for_the_node)
+	T(a_stop_is_repeated_then_given_up)
+	T(a_foreign_result_changes_nothing)
+	T(dead_after_three_heartbeats)
+	T(an_idempotent_task_moves_at_once)
+	T(a_lease_is_waited_for)
+	T(policy_keep_waits_for_the_node)
+	T(leases_are_renewed)
+	T(a_lost_start_is_repeated_with_its_epoch)
+	T(what_a_node_no_longer_runs_is_placed_again)
+	T(a_task_that_kills_nodes_ends)
+	T(propellers_worker_restarts_and_its_tasks_are_lost)
+	T(unknown_tasks_on_a_node_are_stopped)
+	T(restart_policy)
+	T(a_refusal_tries_another_node)
+	T(a_task_waits_for_room)
+	T(want_of_room_moves_a_task)
+	T(a_higher_priority_preempts)
+	T(memory_is_reserved_and_preempted)
+	T(draining_moves_daemons)
+	T(delete_node)
+	T(propellers_daemon_goes_on)
+	T(invoke)
+	T(broadcast_ends_when_all_have_reported)
+	T(workflow_by_its_dependencies)
+	T(workflow_run_if_failure)
+	T(starting_a_leaf_says_unmet_and_begins)
+	T(a_sequential_job_waits)
+	T(sequential_with_a_dependency_backwards)
+	T(a_failure_stops_the_job)
+	T(a_job_runs_again)
+	T(stop_a_job)
+	T(a_job_larger_than_the_action_list)
+	T(a_schedule_fires_and_skips_when_late)
+	T(restored_tasks_go_on)
+	T(a_restored_broadcast_ends)
+	T(full_tables_say_so)
+	T(a_random_world_holds_the_rules))
+/* clang-format on */

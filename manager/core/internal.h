@@ -132,7 +132,11 @@ void result_take(struct manager *m, const struct manager_event *e);
 
 /* broadcast.c */
 bool broadcast_start(struct manager *m, struct manager_task *t);
+void broadcast_restore(struct manager *m, struct manager_task *t);
+void broadcast_reported(struct manager *m, const struct manager_event *e);
+void broadcast_due(struct manager *m, struct manager_task *t);
 bool broadcast_clear(struct manager *m, struct manager_task *t, uint32_t node);
+void broadcast_end_if_over(struct manager *m, struct manager_task *t);
 bool broadcast_empty(const struct manager *m, const struct manager_task *t);
 void broadcast_free(struct manager *m, struct manager_task *t);
 void broadcast_node_dead(struct manager *m, uint32_t node);

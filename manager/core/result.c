@@ -141,17 +141,7 @@ static void broadcast_result(struct manager *m, struct manager_task *t,
 	a->task = t;
 	a->node = n;
 	a->epoch = t->epoch;
-	if (!broadcast_empty(m, t)) {
-		return;
-	}
-	if (t->phase == MANAGER_PHASE_STOPPING) {
-		task_end(m, t, MANAGER_INTERRUPTED, MANAGER_REASON_STOPPED, "stopped", false);
-	} else if (t->parts_failed == 0) {
-		task_end(m, t, MANAGER_COMPLETED, MANAGER_REASON_DONE, NULL, false);
-	} else {
-		task_end(m, t, MANAGER_FAILED, MANAGER_REASON_OTHER,
-			 "it failed on some proplets; the result of each tells why", false);
-	}
+	broadcast_end_if_over(m, t);
 }
 
 /* The result comes from another node or another epoch than the one that counts. */

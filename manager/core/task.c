@@ -133,9 +133,8 @@ static void task_restore(struct manager *m, struct manager_task *t, const struct
 	t->epoch = e->u.add.epoch;
 	t->state = (uint8_t)e->u.add.state;
 	if (t->is_broadcast && phase_is_assigned((uint8_t)phase)) {
-		/* Who has reported is not known any more; it is over when a stop says so. */
-		t->phase = MANAGER_PHASE_RUNNING;
-		t->broadcast = MANAGER_NONE;
+		t->phase = (uint8_t)phase;
+		broadcast_restore(m, t);
 	} else if (phase_is_assigned((uint8_t)phase)) {
 		restore_assigned(m, t, e->u.add.node_id, phase);
 	} else if (phase == MANAGER_PHASE_QUEUED || phase == MANAGER_PHASE_BACKOFF) {
@@ -552,7 +551,9 @@ void task_due(struct manager *m, struct manager_task *t)
 		task_requeue(m, t);
 		break;
 	default:
-		if (t->next_run_ms != 0) {
+		if (t->is_broadcast && phase_is_assigned(t->phase)) {
+			broadcast_due(m, t);
+		} else if (t->next_run_ms != 0) {
 			schedule_due(m, t);
 		} else {
 			timer_task(m, t, MANAGER_NEVER);

@@ -644,6 +644,42 @@ bool task_load(struct service *s, const char *id, char *error, size_t error_byte
 	return ok;
 }
 
+struct reports {
+	struct service *s;
+	const char *task_id;
+	int64_t epoch;
+};
+
+/* A stored part of a broadcast's result: that node is not waited for any more. */
+static void restore_part(void *user, const struct store_entry *entry)
+{
+	struct reports *r = user;
+	struct manager_event e = {.kind = MANAGER_EVENT_TASK_REPORTED};
+	json_t *part = json_loads(entry->body, 0, NULL);
+	const char *error = string_of(part, "error");
+
+	e.u.reported.task_id = r->task_id;
+	e.u.reported.node_id = string_of(part, "proplet_id");
+	e.u.reported.ok = error == NULL || error[0] == '\0';
+	if (e.u.reported.node_id != NULL && int_of(part, "epoch", 0) == r->epoch) {
+		(void)service_event(r->s, &e);
+	}
+	json_decref(part);
+}
+
+static void restore_parts(struct service *s, const json_t *spec)
+{
+	struct reports r = {s, string_of(spec, "id"),
+			    int_of(json_object_get(spec, "_row"), "epoch", 0)};
+
+	if (bool_of(spec, "broadcast") &&
+	    store_history_list(s->store, STORE_PART, r.task_id, 0, 0, INT64_MAX, false,
+			       restore_part, &r) != STORE_OK) {
+		log_line("error", "msg=\"cannot read the parts of a broadcast\" task=%s",
+			 r.task_id);
+	}
+}
+
 void task_restore_all(struct service *s)
 {
 	struct store_task_filter f = {.state = -1, .oldest_first = true, .live = true};
@@ -663,6 +699,7 @@ void task_restore_all(struct service *s)
 				 "msg=\"a live task is not taken up\" task=%s error=\"%s\"",
 				 string_of(spec, "id"), error);
 		}
+		restore_parts(s, spec);
 	}
 	if (json_array_size(l.specs) != 0) {
 		log_line("info", "msg=\"live tasks taken up\" count=%zu", json_array_size(l.specs));
