@@ -9,9 +9,8 @@
  *         2. Items of a LIST or PAIRS lie one after the other: nothing else is put between them.
  */
 #include "base/fmt.h"
-#include "base/num.h"
 #include "wire/json.h"
-#include "wire/wire.h"
+#include "wire/reader.h"
 
 enum mode {
 	MODE_KNOWN,
@@ -19,15 +18,9 @@ enum mode {
 	MODE_RAW,
 };
 
-/* Members that hold a TIME in pieces: "secs_since_epoch" and "nanos_since_epoch". */
-static const struct wire_row time_rows[] = {
-	{.key = "secs_since_epoch", .kind = WIRE_KIND_INT, .hi = WIRE_WHOLE},
-	{.key = "nanos_since_epoch", .kind = WIRE_KIND_INT, .hi = 999999999},
-};
-
 /* ---- errors */
 
-static struct wire_level_state *top(struct wire_reader *r)
+struct wire_level_state *wire_reader_top(struct wire_reader *r)
 {
 	return &r->level[r->level_count - 1];
 }
@@ -51,7 +44,7 @@ static size_t put_path(struct wire_reader *r)
 	return BASE_MIN(n, sizeof(r->diag) - 1);
 }
 
-static enum wire_status fail(struct wire_reader *r, const char *why)
+enum wire_status wire_reader_fail(struct wire_reader *r, const char *why)
 {
 	size_t n = put_path(r);
 
@@ -60,8 +53,8 @@ static enum wire_status fail(struct wire_reader *r, const char *why)
 	return WIRE_ERROR;
 }
 
-static enum wire_status fail_range(struct wire_reader *r, const struct wire_row *row,
-				   const char *what)
+enum wire_status wire_reader_fail_range(struct wire_reader *r, const struct wire_row *row,
+					const char *what)
 {
 	size_t n = put_path(r);
 
@@ -73,17 +66,17 @@ static enum wire_status fail_range(struct wire_reader *r, const struct wire_row 
 
 /* ---- the arena */
 
-static enum wire_status text_put(struct wire_reader *r, const void *text, size_t bytes)
+enum wire_status wire_reader_text_put(struct wire_reader *r, const void *text, size_t bytes)
 {
 	if (bytes > r->arena_bytes - r->arena_used) {
-		return fail(r, "the message has more text than there is room for");
+		return wire_reader_fail(r, "the message has more text than there is room for");
 	}
 	memcpy(r->arena + r->arena_used, text, bytes);
 	r->arena_used += (uint32_t)bytes;
 	return WIRE_MORE;
 }
 
-static struct wire_text text_end(struct wire_reader *r)
+struct wire_text wire_reader_text_end(struct wire_reader *r)
 {
 	struct wire_text text = {r->arena + r->text_from, r->arena_used - r->text_from - 1};
 
@@ -91,7 +84,7 @@ static struct wire_text text_end(struct wire_reader *r)
 	return text;
 }
 
-static enum wire_status text_begin(struct wire_reader *r)
+enum wire_status wire_reader_text_begin(struct wire_reader *r)
 {
 	static const char length[4];
 
@@ -99,8 +92,9 @@ static enum wire_status text_begin(struct wire_reader *r)
 		return WIRE_MORE;
 	}
 	r->text_open = true;
-	if (top(r)->table == NULL && top(r)->row->kind != WIRE_KIND_TIME) {
-		TRY(text_put(r, length, sizeof(length))); /* set when the item is whole */
+	if (wire_reader_top(r)->table == NULL && wire_reader_top(r)->row->kind != WIRE_KIND_TIME) {
+		TRY(wire_reader_text_put(r, length,
+					 sizeof(length))); /* set when the item is whole */
 	}
 	r->text_from = r->arena_used;
 	return WIRE_MORE;
@@ -120,12 +114,12 @@ static void *arena_object(struct wire_reader *r, size_t bytes)
 
 /* ---- levels and rows */
 
-static void *member(const struct wire_level_state *level, const struct wire_row *row)
+void *wire_reader_member(const struct wire_level_state *level, const struct wire_row *row)
 {
 	return (char *)level->object + row->offset;
 }
 
-static void mark(struct wire_level_state *level)
+void wire_reader_mark(struct wire_level_state *level)
 {
 	if (level->table != NULL && level->row != NULL) {
 		/* `seen` follows the link in every struct. */
@@ -157,7 +151,7 @@ static const struct wire_row *find_row(const struct wire_row *rows, size_t count
 
 static enum wire_status key_known(struct wire_reader *r)
 {
-	struct wire_level_state *level = top(r);
+	struct wire_level_state *level = wire_reader_top(r);
 
 	level->row = r->key_long ? NULL
 				 : find_row(level->table->rows, level->table->row_count, r->key,
@@ -174,22 +168,23 @@ static enum wire_status key_known(struct wire_reader *r)
 static void key_time(struct wire_reader *r)
 {
 	const struct wire_row *row =
-		find_row(time_rows, BASE_COUNT(time_rows), r->key, r->key_bytes);
+		find_row(wire_time_rows, (size_t)WIRE_TIME_ROWS, r->key, r->key_bytes);
 
-	top(r)->count = row == NULL || r->key_long ? 0 : (uint32_t)(row - time_rows) + 1;
-	r->mode = top(r)->count == 0 ? MODE_SKIP : MODE_KNOWN;
+	wire_reader_top(r)->count =
+		row == NULL || r->key_long ? 0 : (uint32_t)(row - wire_time_rows) + 1;
+	r->mode = wire_reader_top(r)->count == 0 ? MODE_SKIP : MODE_KNOWN;
 }
 
 /* Ends an item of a LIST or PAIRS, whose text is in the arena. */
 static enum wire_status item_end(struct wire_reader *r)
 {
-	struct wire_level_state *level = top(r);
+	struct wire_level_state *level = wire_reader_top(r);
 	struct wire_list *list = level->object;
 	struct wire_text text;
 
-	TRY(text_begin(r)); /* an empty string has no part */
-	TRY(text_put(r, "", 1));
-	text = text_end(r);
+	TRY(wire_reader_text_begin(r)); /* an empty string has no part */
+	TRY(wire_reader_text_put(r, "", 1));
+	text = wire_reader_text_end(r);
 	base_store_u32(r->arena + r->text_from - 4, text.bytes);
 	if (list->count == 0) {
 		list->at = text.at - 4;
@@ -198,16 +193,16 @@ static enum wire_status item_end(struct wire_reader *r)
 	list->bytes += 4 + text.bytes + 1;
 	level->count++;
 	if (level->row->kind == WIRE_KIND_LIST && (int64_t)list->count > level->row->hi) {
-		return fail(r, "too many items");
+		return wire_reader_fail(r, "too many items");
 	}
 	return WIRE_MORE;
 }
 
 static enum wire_status key_part(struct wire_reader *r, const char *text, size_t bytes)
 {
-	if (top(r)->table == NULL && top(r)->row->kind == WIRE_KIND_PAIRS) {
-		TRY(text_begin(r));
-		return text_put(r, text, bytes);
+	if (wire_reader_top(r)->table == NULL && wire_reader_top(r)->row->kind == WIRE_KIND_PAIRS) {
+		TRY(wire_reader_text_begin(r));
+		return wire_reader_text_put(r, text, bytes);
 	}
 	if (bytes > sizeof(r->key) - r->key_bytes) {
 		r->key_long = true;
@@ -222,9 +217,9 @@ static enum wire_status key_end(struct wire_reader *r)
 {
 	enum wire_status status = WIRE_MORE;
 
-	if (top(r)->table != NULL) {
+	if (wire_reader_top(r)->table != NULL) {
 		status = key_known(r);
-	} else if (top(r)->row->kind == WIRE_KIND_PAIRS) {
+	} else if (wire_reader_top(r)->row->kind == WIRE_KIND_PAIRS) {
 		status = item_end(r);
 	} else {
 		key_time(r);
@@ -234,307 +229,11 @@ static enum wire_status key_end(struct wire_reader *r)
 	return status;
 }
 
-/* ---- values by their rows */
-
-static enum wire_status need_kind(struct wire_reader *r, const struct wire_row *row)
-{
-	static const char *const wanted[] = {
-		[WIRE_KIND_TEXT] = "a string is needed",
-		[WIRE_KIND_SCALAR] = "a string, number or boolean is needed",
-		[WIRE_KIND_BOOL] = "true or false is needed",
-		[WIRE_KIND_INT] = "a whole number is needed",
-		[WIRE_KIND_NUM] = "a number is needed",
-		[WIRE_KIND_TIME] = "a timestamp is needed",
-		[WIRE_KIND_LIST] = "an array of strings or numbers is needed",
-		[WIRE_KIND_PAIRS] = "an object of strings is needed",
-		[WIRE_KIND_BYTES] = "a base64 string is needed",
-		[WIRE_KIND_DIGEST] = "\"sha256:\" and 64 hex digits are needed",
-		[WIRE_KIND_ANY] = "a value is needed",
-		[WIRE_KIND_OBJECT] = "an object is needed",
-		[WIRE_KIND_OBJECTS] = "an array of objects is needed",
-		[WIRE_KIND_WORD] = "one of the known words is needed",
-	};
-
-	return fail(r, wanted[row->kind]);
-}
-
-static enum wire_status set_text(struct wire_reader *r, const struct wire_row *row,
-				 struct wire_text text)
-{
-	if ((int64_t)text.bytes < row->lo || (int64_t)text.bytes > row->hi) {
-		return fail_range(r, row, "a length");
-	}
-	*(struct wire_text *)member(top(r), row) = text;
-	return WIRE_MORE;
-}
-
-static enum wire_status set_any(struct wire_reader *r, const struct wire_row *row,
-				struct wire_text text, bool raw)
-{
-	struct wire_any any = {text.at, text.bytes, raw};
-
-	if ((int64_t)text.bytes > row->hi) {
-		return fail_range(r, row, "a length");
-	}
-	*(struct wire_any *)member(top(r), row) = any;
-	return WIRE_MORE;
-}
-
-/* Texts that become something else do not stay in the arena. */
-static enum wire_status set_parsed(struct wire_reader *r, const struct wire_row *row,
-				   struct wire_text text)
-{
-	void *to = member(top(r), row);
-	int word;
-
-	r->arena_used = r->text_from;
-	switch (row->kind) {
-	case WIRE_KIND_DIGEST:
-		return wire_digest_parse(text, ((struct wire_digest *)to)->sha256)
-			       ? WIRE_MORE
-			       : need_kind(r, row);
-	case WIRE_KIND_TIME:
-		((struct wire_time *)to)->uptime = false;
-		return wire_time_parse(text, &((struct wire_time *)to)->ms) ? WIRE_MORE
-									    : need_kind(r, row);
-	default:
-		word = wire_word(row->words, text);
-		if (word < 0) {
-			return need_kind(r, row);
-		}
-		*(uint8_t *)to = (uint8_t)word;
-		return WIRE_MORE;
-	}
-}
-
-static enum wire_status set_string(struct wire_reader *r)
-{
-	const struct wire_row *row = top(r)->row;
-	enum wire_status status;
-	struct wire_text text;
-
-	TRY(text_begin(r));
-	TRY(text_put(r, "", 1));
-	text = text_end(r);
-	switch (row->kind) {
-	case WIRE_KIND_TEXT:
-	case WIRE_KIND_SCALAR:
-		status = set_text(r, row, text);
-		break;
-	case WIRE_KIND_ANY:
-		status = set_any(r, row, text, false);
-		break;
-	default:
-		status = set_parsed(r, row, text);
-	}
-	if (status == WIRE_MORE) {
-		mark(top(r));
-	}
-	return status;
-}
-
-/* A whole number, also when it is written as 1e3 or 2.0. */
-static bool whole_number(const char *text, size_t bytes, int64_t *out)
-{
-	double v;
-
-	if (num_i64(text, bytes, out)) {
-		return true;
-	}
-	CHECK(num_f64(text, bytes, &v) && v >= -9.2e18 && v <= 9.2e18, false);
-	*out = (int64_t)v;
-	return (double)*out == v;
-}
-
-static enum wire_status set_time_part(struct wire_reader *r, const char *text, size_t bytes)
-{
-	const struct wire_row *row = &time_rows[top(r)->count - 1];
-	struct wire_time *time = top(r)->object;
-	int64_t v;
-
-	if (!whole_number(text, bytes, &v) || v < 0 || v > row->hi) {
-		return need_kind(r, top(r)->row);
-	}
-	time->ms += row == time_rows ? v * 1000 : v / 1000000;
-	return WIRE_MORE;
-}
-
-static enum wire_status set_scalar_text(struct wire_reader *r, const char *text, size_t bytes)
-{
-	const struct wire_row *row = top(r)->row;
-
-	TRY(text_begin(r));
-	TRY(text_put(r, text, bytes));
-	TRY(text_put(r, "", 1));
-	TRY(row->kind == WIRE_KIND_ANY ? set_any(r, row, text_end(r), true)
-				       : set_text(r, row, text_end(r)));
-	mark(top(r));
-	return WIRE_MORE;
-}
-
-static enum wire_status set_number(struct wire_reader *r, const char *text, size_t bytes)
-{
-	const struct wire_row *row = top(r)->row;
-	void *to = member(top(r), row);
-	double real;
-	int64_t v;
-
-	switch (row->kind) {
-	case WIRE_KIND_INT:
-		if (!whole_number(text, bytes, &v) || v < row->lo || v > row->hi) {
-			return fail_range(r, row, "a whole number");
-		}
-		*(int64_t *)to = v;
-		break;
-	case WIRE_KIND_NUM:
-		if (!num_f64(text, bytes, &real) || real - real != 0) {
-			return need_kind(r, row); /* no number, or too large for one */
-		}
-		*(double *)to = real;
-		break;
-	case WIRE_KIND_TIME:
-		if (!num_f64(text, bytes, &real) || real < 0 || real > 9e15) {
-			return need_kind(r, row);
-		}
-		*(struct wire_time *)to = (struct wire_time){(int64_t)real, true};
-		break;
-	case WIRE_KIND_SCALAR:
-	case WIRE_KIND_ANY:
-		return set_scalar_text(r, text, bytes);
-	default:
-		return need_kind(r, row);
-	}
-	mark(top(r));
-	return WIRE_MORE;
-}
-
-static enum wire_status set_bool(struct wire_reader *r, bool v)
-{
-	const struct wire_row *row = top(r)->row;
-
-	if (row->kind == WIRE_KIND_SCALAR || row->kind == WIRE_KIND_ANY) {
-		return set_scalar_text(r, v ? "true" : "false", v ? 4 : 5);
-	}
-	if (row->kind != WIRE_KIND_BOOL) {
-		return need_kind(r, row);
-	}
-	*(bool *)member(top(r), row) = v;
-	mark(top(r));
-	return WIRE_MORE;
-}
-
-/* ---- base64 */
-
-static int base64_value(uint8_t c)
-{
-	if (c >= 'A' && c <= 'Z') {
-		return c - 'A';
-	}
-	if (c >= 'a' && c <= 'z') {
-		return c - 'a' + 26;
-	}
-	if (c >= '0' && c <= '9') {
-		return c - '0' + 52;
-	}
-	return c == '+' ? 62 : c == '/' ? 63 : -1;
-}
-
-static void base64_out(struct wire_reader *r, int bytes)
-{
-	for (int i = 0; i < bytes; i++) {
-		r->sink[r->sink_used++] = (uint8_t)(r->base64_bits >> (16 - 8 * i));
-	}
-	r->data_bytes += (uint32_t)bytes;
-	r->base64_bits = 0;
-	r->base64_count = 0;
-}
-
-/* Takes what the sink has room for; returns how much, or -1 when it is not base64. */
-static long base64_take(struct wire_reader *r, const char *text, size_t bytes)
-{
-	size_t i;
-
-	for (i = 0; i < bytes && r->sink_bytes - r->sink_used >= 3; i++) {
-		int v = base64_value((uint8_t)text[i]);
-
-		if (text[i] == '=' && r->base64_count >= 2) {
-			r->base64_pad++;
-			v = 0;
-		} else if (v < 0 || r->base64_pad != 0) {
-			return -1;
-		}
-		r->base64_bits |= (uint32_t)v << (18 - 6 * r->base64_count);
-		if (++r->base64_count == 4) {
-			base64_out(r, 3 - r->base64_pad);
-		}
-	}
-	return (long)i;
-}
-
-static bool base64_room(const struct wire_reader *r)
-{
-	return r->sink_bytes - r->sink_used >= 3;
-}
-
-static enum wire_status bytes_part(struct wire_reader *r, const char *text, size_t bytes,
-				   const uint8_t **p)
-{
-	long taken;
-
-	if (!r->text_open) {
-		if (((struct wire_limits *)r->message)->seen >>
-			    (top(r)->row - top(r)->table->rows) &
-		    1) {
-			return fail(r, "the key is there twice");
-		}
-		r->text_open = true;
-		r->row = top(r)->row;
-		r->data_bytes = 0;
-		r->base64_count = r->base64_pad = 0;
-		r->base64_bits = 0;
-		if (r->keep) {
-			r->sink = (uint8_t *)r->arena + r->arena_used;
-			r->sink_bytes = r->arena_bytes - r->arena_used;
-		}
-	}
-	taken = base64_take(r, text, bytes);
-	if (taken < 0) {
-		return fail(r, "not base64 (RFC 4648, with padding)");
-	}
-	if ((size_t)taken < bytes && (r->keep || r->sink_used == 0)) {
-		return fail(r, "there is no room for its data");
-	}
-	*p -= bytes - (size_t)taken;
-	return WIRE_MORE;
-}
-
-static enum wire_status bytes_end(struct wire_reader *r)
-{
-	static const uint8_t nothing;
-	const uint8_t *none = &nothing;
-	struct wire_bytes *to;
-
-	TRY(bytes_part(r, "", 0, &none));
-	r->text_open = false;
-	if (r->base64_count != 0) {
-		return fail(r, "base64 is cut off: its length is no multiple of 4");
-	}
-	to = member(top(r), r->row);
-	to->bytes = r->data_bytes;
-	if (r->keep) {
-		to->at = r->sink;
-		r->arena_used += r->sink_used;
-		r->sink_used = 0;
-	}
-	mark(top(r));
-	return WIRE_MORE;
-}
-
 /* ---- values as JSON, for ANY */
 
 static enum wire_status raw_put(struct wire_reader *r, const char *text)
 {
-	return text_put(r, text, strlen(text));
+	return wire_reader_text_put(r, text, strlen(text));
 }
 
 static enum wire_status raw_string(struct wire_reader *r, const char *text, size_t bytes)
@@ -555,7 +254,7 @@ static enum wire_status raw_string(struct wire_reader *r, const char *text, size
 			out[5] = "0123456789abcdef"[c & 15];
 			n = 6;
 		}
-		TRY(text_put(r, out, n));
+		TRY(wire_reader_text_put(r, out, n));
 	}
 	return WIRE_MORE;
 }
@@ -602,7 +301,7 @@ static enum wire_status raw_token(struct wire_reader *r, enum json_token token, 
 		r->text_open = false;
 		return raw_put(r, "\"");
 	case JSON_NUMBER:
-		return text_put(r, text, bytes);
+		return wire_reader_text_put(r, text, bytes);
 	case JSON_OBJECT:
 	case JSON_ARRAY:
 		r->raw_comma = false;
@@ -637,16 +336,16 @@ static enum wire_status token_raw(struct wire_reader *r, enum json_token token, 
 		return WIRE_MORE;
 	}
 	r->mode = MODE_KNOWN;
-	TRY(text_put(r, "", 1));
-	whole = text_end(r);
-	TRY(set_any(r, top(r)->row, whole, true));
-	mark(top(r));
+	TRY(wire_reader_text_put(r, "", 1));
+	whole = wire_reader_text_end(r);
+	TRY(wire_reader_set_any(r, wire_reader_top(r)->row, whole, true));
+	wire_reader_mark(wire_reader_top(r));
 	return WIRE_MORE;
 }
 
 static enum wire_status raw_begin(struct wire_reader *r, enum json_token token)
 {
-	TRY(text_begin(r));
+	TRY(wire_reader_text_begin(r));
 	r->text_open = r->raw_comma = false;
 	r->skip_depth = 0;
 	r->mode = MODE_RAW;
@@ -656,50 +355,50 @@ static enum wire_status raw_begin(struct wire_reader *r, enum json_token token)
 /* '{' or '[' as the value of a row of the message. */
 static enum wire_status open_value(struct wire_reader *r, enum json_token token)
 {
-	const struct wire_row *row = top(r)->row;
-	void *to = member(top(r), row);
+	const struct wire_row *row = wire_reader_top(r)->row;
+	void *to = wire_reader_member(wire_reader_top(r), row);
 	bool array = token == JSON_ARRAY;
 
 	if (row->kind == WIRE_KIND_ANY) {
 		return raw_begin(r, token);
 	}
 	if (array != (row->kind == WIRE_KIND_LIST || row->kind == WIRE_KIND_OBJECTS)) {
-		return need_kind(r, row);
+		return wire_reader_need_kind(r, row);
 	}
 	switch (row->kind) {
 	case WIRE_KIND_OBJECT:
-		mark(top(r));
+		wire_reader_mark(wire_reader_top(r));
 		return push(r, row->sub, NULL, to);
 	case WIRE_KIND_LIST:
 	case WIRE_KIND_PAIRS:
 		memset(to, 0, sizeof(struct wire_list));
-		mark(top(r));
+		wire_reader_mark(wire_reader_top(r));
 		return push(r, NULL, row, to);
 	case WIRE_KIND_OBJECTS:
-		mark(top(r));
+		wire_reader_mark(wire_reader_top(r));
 		return push(r, NULL, row, to);
 	case WIRE_KIND_TIME:
 		memset(to, 0, sizeof(struct wire_time));
-		mark(top(r));
+		wire_reader_mark(wire_reader_top(r));
 		return push(r, NULL, row, to);
 	default:
-		return need_kind(r, row);
+		return wire_reader_need_kind(r, row);
 	}
 }
 
 /* '{' as an item of an array of objects. */
 static enum wire_status open_item(struct wire_reader *r)
 {
-	struct wire_level_state *level = top(r);
+	struct wire_level_state *level = wire_reader_top(r);
 	struct wire_objects *objects = level->object;
 	struct wire_link *object;
 
 	if ((int64_t)objects->count >= level->row->hi) {
-		return fail(r, "too many items");
+		return wire_reader_fail(r, "too many items");
 	}
 	object = arena_object(r, level->row->sub->bytes);
 	if (object == NULL) {
-		return fail(r, "the message has more items than there is room for");
+		return wire_reader_fail(r, "the message has more items than there is room for");
 	}
 	if (objects->last != NULL) {
 		/* The chain is ours until the message is whole. */
@@ -720,8 +419,8 @@ static enum wire_status missing(struct wire_reader *r, const struct wire_level_s
 		const struct wire_row *row = &level->table->rows[i];
 
 		if (row->need && !(any->seen >> i & 1)) {
-			top(r)->row = row;
-			return fail(r, "the key is missing");
+			wire_reader_top(r)->row = row;
+			return wire_reader_fail(r, "the key is missing");
 		}
 	}
 	return WIRE_MORE;
@@ -729,16 +428,16 @@ static enum wire_status missing(struct wire_reader *r, const struct wire_level_s
 
 static enum wire_status close_level(struct wire_reader *r)
 {
-	if (top(r)->table != NULL) {
-		TRY(missing(r, top(r)));
+	if (wire_reader_top(r)->table != NULL) {
+		TRY(missing(r, wire_reader_top(r)));
 	}
 	if (r->level_count == 1) {
 		r->whole = true;
 		return WIRE_MORE;
 	}
 	r->level_count--;
-	if (top(r)->table == NULL) {
-		top(r)->count++; /* an item of an array of objects */
+	if (wire_reader_top(r)->table == NULL) {
+		wire_reader_top(r)->count++; /* an item of an array of objects */
 	}
 	return WIRE_MORE;
 }
@@ -747,27 +446,28 @@ static enum wire_status close_level(struct wire_reader *r)
 static enum wire_status token_inside(struct wire_reader *r, enum json_token token, const char *text,
 				     size_t bytes)
 {
-	const struct wire_row *row = top(r)->row;
+	const struct wire_row *row = wire_reader_top(r)->row;
 	bool strings = row->kind == WIRE_KIND_LIST || row->kind == WIRE_KIND_PAIRS;
 
 	if (row->kind == WIRE_KIND_OBJECTS) {
-		return token == JSON_OBJECT ? open_item(r) : need_kind(r, row);
+		return token == JSON_OBJECT ? open_item(r) : wire_reader_need_kind(r, row);
 	}
 	if (row->kind == WIRE_KIND_TIME) {
-		return token == JSON_NUMBER ? set_time_part(r, text, bytes) : need_kind(r, row);
+		return token == JSON_NUMBER ? wire_reader_set_time_part(r, text, bytes)
+					    : wire_reader_need_kind(r, row);
 	}
 	if (strings && token == JSON_TEXT) {
-		TRY(text_begin(r));
-		return text_put(r, text, bytes);
+		TRY(wire_reader_text_begin(r));
+		return wire_reader_text_put(r, text, bytes);
 	}
 	if (token == JSON_NUMBER) {
-		TRY(text_begin(r));
-		TRY(text_put(r, text, bytes));
+		TRY(wire_reader_text_begin(r));
+		TRY(wire_reader_text_put(r, text, bytes));
 	} else if (token == JSON_TRUE || token == JSON_FALSE) {
-		TRY(text_begin(r));
+		TRY(wire_reader_text_begin(r));
 		TRY(raw_put(r, token == JSON_TRUE ? "true" : "false"));
 	} else if (token != JSON_TEXT_END && token != JSON_NULL) {
-		return need_kind(r, row);
+		return wire_reader_need_kind(r, row);
 	}
 	return item_end(r);
 }
@@ -783,28 +483,28 @@ static bool takes_text(const struct wire_row *row)
 static enum wire_status token_value(struct wire_reader *r, enum json_token token, const char *text,
 				    size_t bytes, const uint8_t **p)
 {
-	const struct wire_row *row = top(r)->row;
+	const struct wire_row *row = wire_reader_top(r)->row;
 
 	switch (token) {
 	case JSON_TEXT:
 		if (row->kind == WIRE_KIND_BYTES) {
-			return bytes_part(r, text, bytes, p);
+			return wire_reader_bytes_part(r, text, bytes, p);
 		}
 		if (!takes_text(row)) {
-			return need_kind(r, row);
+			return wire_reader_need_kind(r, row);
 		}
-		TRY(text_begin(r));
-		return text_put(r, text, bytes);
+		TRY(wire_reader_text_begin(r));
+		return wire_reader_text_put(r, text, bytes);
 	case JSON_TEXT_END:
 		if (row->kind == WIRE_KIND_BYTES) {
-			return bytes_end(r);
+			return wire_reader_bytes_end(r);
 		}
-		return takes_text(row) ? set_string(r) : need_kind(r, row);
+		return takes_text(row) ? wire_reader_set_string(r) : wire_reader_need_kind(r, row);
 	case JSON_NUMBER:
-		return set_number(r, text, bytes);
+		return wire_reader_set_number(r, text, bytes);
 	case JSON_TRUE:
 	case JSON_FALSE:
-		return set_bool(r, token == JSON_TRUE);
+		return wire_reader_set_bool(r, token == JSON_TRUE);
 	case JSON_NULL:
 		return WIRE_MORE;
 	default:
@@ -817,8 +517,9 @@ static enum wire_status take(struct wire_reader *r, enum json_token token, const
 {
 	if (!r->begun) {
 		r->begun = true;
-		return token == JSON_OBJECT ? push(r, r->table, NULL, r->message)
-					    : fail(r, "the message is not a JSON object");
+		return token == JSON_OBJECT
+			       ? push(r, r->table, NULL, r->message)
+			       : wire_reader_fail(r, "the message is not a JSON object");
 	}
 	if (r->mode == MODE_RAW) {
 		return token_raw(r, token, text, bytes);
@@ -836,8 +537,8 @@ static enum wire_status take(struct wire_reader *r, enum json_token token, const
 	case JSON_ARRAY_END:
 		return close_level(r);
 	default:
-		return top(r)->table != NULL ? token_value(r, token, text, bytes, p)
-					     : token_inside(r, token, text, bytes);
+		return wire_reader_top(r)->table != NULL ? token_value(r, token, text, bytes, p)
+							 : token_inside(r, token, text, bytes);
 	}
 }
 
@@ -870,12 +571,13 @@ enum wire_status wire_read(struct wire_reader *r, const void **piece, size_t *by
 	while (p < end && status == WIRE_MORE) {
 		enum json_token token;
 
-		if (!r->keep && r->sink_used > 0 && (!base64_room(r) || !r->text_open)) {
+		if (!r->keep && r->sink_used > 0 &&
+		    (!wire_reader_base64_room(r) || !r->text_open)) {
 			break; /* the sink is full, or the data is whole */
 		}
 		token = wire_json_next(&r->json, &p, end, &text, &n);
 		if (token == JSON_ERROR) {
-			status = fail(r, text);
+			status = wire_reader_fail(r, text);
 		} else if (token != JSON_MORE) {
 			status = take(r, token, text, n, &p);
 		}
@@ -890,7 +592,7 @@ enum wire_status wire_read_end(struct wire_reader *r)
 	if (r->failed) {
 		return WIRE_ERROR;
 	}
-	return r->whole ? WIRE_DONE : fail(r, "the message is cut off");
+	return r->whole ? WIRE_DONE : wire_reader_fail(r, "the message is cut off");
 }
 
 enum wire_status wire_read_all(struct wire_reader *r, const struct wire_table *table, void *message,
