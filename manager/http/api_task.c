@@ -209,12 +209,36 @@ static void start_created(struct call *c, const json_t *spec, uint64_t wait_ms)
 	}
 }
 
+/*
+ * Chooses the task's id: a new one, or with the header Idempotency-Key the one that this key always
+ * gives. True when that task exists: the request is a repetition of one whose answer was lost.
+ */
+static bool repeated(struct call *c)
+{
+	const char *key =
+		MHD_lookup_connection_value(c->connection, MHD_HEADER_KIND, "Idempotency-Key");
+	json_t *task;
+
+	if (key == NULL || key[0] == '\0') {
+		uuid_make(c->id);
+		return false;
+	}
+	uuid_of(key, c->id);
+	task = task_json_by_id(c->s, c->id);
+	json_decref(task);
+	return task != NULL;
+}
+
 static void create(struct call *c, const json_t *given, json_t *spec, uint64_t wait_ms)
 {
 	const char *workflow = string_of(spec, "workflow_id");
 	char error[SERVICE_TEXT];
 
-	uuid_make(c->id);
+	if (repeated(c)) {
+		/* What the first request created; it is not created or started again. */
+		created(c);
+		return;
+	}
 	json_object_set_new(spec, "id", json_string(c->id));
 	if (workflow != NULL && workflow[0] == '\0') {
 		workflow = NULL;

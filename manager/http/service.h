@@ -209,6 +209,7 @@ char *base64_encode(const void *bytes, size_t size, size_t *length);
 char *time_text(int64_t ms, char out[40]);
 int64_t time_parse(const char *text); /* -1 when it is none */
 void uuid_make(char out[37]);
+void uuid_of(const char *text, char out[37]); /* the same for the same text */
 bool uuid_valid(const char *text);
 bool id_valid(const char *text);
 const char *string_of(const json_t *object, const char *key);

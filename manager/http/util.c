@@ -54,16 +54,31 @@ int64_t time_parse(const char *text)
 	       (int64_t)(fraction * 1000);
 }
 
+/* RFC 9562: version 4 is random, version 8 what we make of a hash. */
+static void uuid_write(uint8_t b[16], int version, char out[37])
+{
+	char hex[33];
+
+	b[6] = (uint8_t)((b[6] & 0x0f) | version << 4);
+	b[8] = (uint8_t)((b[8] & 0x3f) | 0x80);
+	sodium_bin2hex(hex, sizeof(hex), b, 16);
+	snprintf(out, 37, "%.8s-%.4s-%.4s-%.4s-%.12s", hex, hex + 8, hex + 12, hex + 16, hex + 20);
+}
+
 void uuid_make(char out[37])
 {
 	uint8_t b[16];
-	char hex[33];
 
 	randombytes_buf(b, sizeof(b));
-	b[6] = (uint8_t)((b[6] & 0x0f) | 0x40);
-	b[8] = (uint8_t)((b[8] & 0x3f) | 0x80);
-	sodium_bin2hex(hex, sizeof(hex), b, sizeof(b));
-	snprintf(out, 37, "%.8s-%.4s-%.4s-%.4s-%.12s", hex, hex + 8, hex + 12, hex + 16, hex + 20);
+	uuid_write(b, 4, out);
+}
+
+void uuid_of(const char *text, char out[37])
+{
+	uint8_t hash[crypto_hash_sha256_BYTES];
+
+	crypto_hash_sha256(hash, (const uint8_t *)text, strlen(text));
+	uuid_write(hash, 8, out);
 }
 
 bool uuid_valid(const char *t)

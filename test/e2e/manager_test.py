@@ -689,6 +689,36 @@ def test_a_worker_that_was_there_first_is_asked_who_it_is(l):
               {"tasks": [], "lease_ms": 0, "announce": True})
 
 
+def test_a_repeated_request_creates_once(l):
+    w = World(l)
+    n = w.worker()
+    body = json.dumps({"name": "add", "file": FILE, "inputs": ["1"], "start": True})
+    headers = {"Content-Type": "application/json", "Idempotency-Key": "order 66"}
+    first, again = (w.call("POST", "/tasks", body, headers) for _ in range(2))
+    expect_eq((first.status, again.status), (201, 201))
+    expect_eq(first.json()["id"], again.json()["id"])
+    w.ended(first.json())
+    headers["Idempotency-Key"] = "order 67"
+    expect(w.call("POST", "/tasks", body, headers).json()["id"] != first.json()["id"], "another key")
+    wait_until(lambda: len(n.executed) == 2, 5, "two runs")
+
+
+def test_broadcast_over_a_restart(l):
+    w = World(l)
+    a, b = w.worker(), w.worker(NODE_2)
+    t = w.create("hang", broadcast=True)
+    w.start(t)
+    wait_until(lambda: a.starts and b.starts, 5, "the starts")
+    a.result(a.starts[0], results="1")
+    wait_until(lambda: w.call("GET", f"/tasks/{t['id']}/parts").json()["total"] == 1, 5, "a part")
+    w.manager.kill()
+    w.manager.start()
+    w.ready()
+    expect_eq(w.task(t)["state"], 2)
+    b.result(b.starts[0], results="2")
+    expect_eq(w.ended(t)["state"], 3)
+
+
 def test_drain(l):
     w = World(l)
     n = w.worker()
