@@ -151,13 +151,14 @@ def test_twenty_stateful_tasks_in_512_kb(l):
     class Small(Side):
         variant = "small512"
     s = Small(l)
-    endless = "4294967295"
-    tasks = [s.start(counter_wasm(), function="count", inputs=[endless], epoch=1,
+    s.serve()
+    module = s.offer(counter_wasm())
+    tasks = [s.start(None, function="count", inputs=["4294967295"], epoch=1, module=module,
                      limits={"stack_bytes": 4096}) for _ in range(20)]
     wait_until(lambda: s.ear.all(f"{P}/control/proplet/alive")[-1].json()["running"] == 20, 30,
                "20 tasks run")
     free = s.ear.all(f"{P}/control/proplet/alive")[-1].json()["free_bytes"]
-    got = s.run(counter_wasm(), function="count", inputs=["1"], limits={"stack_bytes": free})
+    got = s.run(None, function="count", inputs=["1"], module=module, limits={"stack_bytes": free})
     expect_eq(got["reason"], "refused")
     l.note(f"20 tasks at once, {free} bytes free in the largest block; one more: {got['error']}")
     for task in tasks:

@@ -128,7 +128,7 @@ static bool next(struct agent_event *out, int64_t now)
 	if (network_turn && mqtt_next(out)) {
 		return true;
 	}
-	return next_answer(out) || next_request(out) || next_facts(out, now) ||
+	return next_request(out) || next_facts(out, now) || next_answer(out) ||
 	       (!network_turn && mqtt_next(out));
 }
 
