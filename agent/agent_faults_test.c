@@ -94,6 +94,30 @@ TEST(module_in_chunks)
 	}
 }
 
+/* A module that there is no room to load again serves a second start all the same. */
+TEST(inline_twin_without_room)
+{
+	struct rig *r = rig_new();
+	static char script[4000];
+
+	strcpy(script, "fake\nfunc f - i sleep 100;ret 9\n# ");
+	memset(script + strlen(script), 'x', 3000);
+	r->pool_bytes = 6700;
+	rig_boot(r);
+	rig_online(r);
+	rig_start(r, "a", script, "\"capabilities\":[\"time\"],");
+	rig_start(r, "b", script, "\"capabilities\":[\"time\"],");
+	script[3000] = 'y';
+	rig_start(r, "c", script, "\"capabilities\":[\"time\"],");
+	rig_run(r, 1000);
+	SAW("{\"task_id\":\"a\",\"proplet_id\":\"p1\",\"results\":\"9\"");
+	SAW("{\"task_id\":\"b\",\"proplet_id\":\"p1\",\"results\":\"9\"");
+	SAW("{\"task_id\":\"c\",\"proplet_id\":\"p1\",\"results\":\"\",\"error\":\"refused: no "
+	    "room: ");
+	expect_rest(r);
+	rig_free(r);
+}
+
 TEST(module_after_a_power_cut)
 {
 	struct rig *r = with_store(true);
@@ -445,9 +469,9 @@ TEST(random_events)
 	}
 }
 
-TEST_MAIN(T(module_in_chunks) T(module_after_a_power_cut) T(module_of_another_digest)
-		  T(module_that_nobody_has) T(image_from_a_proxy) T(goes_on_after_a_restart)
-			  T(more_modules_than_slots) T(damaged_journal) T(every_pool_size)
-				  T(every_store_action_fails_in_turn) T(publications_fail)
-					  T(many_small_tasks) T(bad_messages_change_nothing)
-						  T(random_events))
+TEST_MAIN(T(module_in_chunks) T(module_after_a_power_cut) T(inline_twin_without_room)
+		  T(module_of_another_digest) T(module_that_nobody_has) T(image_from_a_proxy)
+			  T(goes_on_after_a_restart) T(more_modules_than_slots) T(damaged_journal)
+				  T(every_pool_size) T(every_store_action_fails_in_turn)
+					  T(publications_fail) T(many_small_tasks)
+						  T(bad_messages_change_nothing) T(random_events))

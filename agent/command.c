@@ -258,32 +258,42 @@ static bool supersedes(struct agent *a, struct task *t, const struct wire_start 
 	return true;
 }
 
-/* The inline module is complete only now that the message is. */
-static void inline_end(struct agent *a)
+/* A loaded module of the same bytes; NULL if there is none. */
+static struct module *loaded_twin(struct agent *a, const struct module *m)
 {
-	struct inbox *in = &a->inbox;
-	struct module *m;
-
-	if (in->module == NONE) {
-		return;
-	}
-	m = &a->modules[in->module];
-	if (!agent_module_end(a, m, in->problem, sizeof(in->problem))) {
-		agent_module_drop(a, m);
-		in->module = NONE;
-		return;
-	}
-	/* The same module may be here already. */
 	for (uint32_t i = 0; i < a->limits.modules_max; i++) {
 		struct module *other = &a->modules[i];
 
 		if (other != m && other->state == MODULE_LOADED && other->has_digest &&
 		    memcmp(other->digest, m->digest, sizeof(m->digest)) == 0) {
-			agent_module_drop(a, m);
-			in->module = (uint16_t)i;
-			other->used_ms = a->now_ms;
-			return;
+			return other;
 		}
+	}
+	return NULL;
+}
+
+/* The inline module is complete only now that the message is; the same may be here already. */
+static void inline_end(struct agent *a)
+{
+	struct inbox *in = &a->inbox;
+	struct module *m, *twin;
+	bool loaded;
+
+	if (in->module == NONE) {
+		return;
+	}
+	m = &a->modules[in->module];
+	loaded = agent_module_end(a, m, in->problem, sizeof(in->problem));
+	twin = loaded_twin(a, m);
+	if (twin == NULL && loaded) {
+		return;
+	}
+	agent_module_drop(a, m);
+	in->module = NONE;
+	if (twin != NULL) {
+		twin->used_ms = a->now_ms;
+		in->module = agent_module_idx(a, twin);
+		in->problem[0] = 0;
 	}
 }
 

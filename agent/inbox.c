@@ -105,7 +105,7 @@ static void inline_data(struct agent *a, const void *data, uint32_t bytes)
 	struct inbox *in = &a->inbox;
 	struct module *m;
 
-	if (in->problem[0] != 0) {
+	if (in->problem[0] != 0 && in->module == NONE) {
 		return; /* the rest of the message still tells whose it is */
 	}
 	if (in->module == NONE) {
@@ -119,8 +119,14 @@ static void inline_data(struct agent *a, const void *data, uint32_t bytes)
 	}
 	m = &a->modules[in->module];
 	if (!agent_module_feed(a, m, data, bytes, in->problem, sizeof(in->problem))) {
-		agent_module_drop(a, m);
-		in->module = NONE;
+		bool no_room = agent_module_reason(in->problem) == WIRE_REASON_REFUSED;
+
+		if (no_room) {
+			agent_module_only_sum(a, m);
+		} else {
+			agent_module_drop(a, m);
+			in->module = NONE;
+		}
 	}
 }
 

@@ -162,8 +162,8 @@ struct module *agent_module_inline(struct agent *a, uint32_t size, char *diag, s
 		return NULL;
 	}
 	if (!agent_module_begin_load(a, m, size, diag, diag_bytes)) {
-		agent_module_drop(a, m);
-		return NULL;
+		agent_module_only_sum(a, m); /* it may be one that is loaded already */
+		return m;
 	}
 	/* What we may have to run again after a restart is kept besides. */
 	if (a->config->store && a->config->journal && start->epoch != 0 &&
@@ -221,6 +221,7 @@ struct module *agent_module_want(struct agent *a, const uint8_t *digest, const c
 bool agent_module_begin_load(struct agent *a, struct module *m, uint32_t size, char *diag,
 			     size_t diag_bytes)
 {
+	/* Of unknown size: the largest block, but what is cached is not given up for it. */
 	size_t want = size != 0 ? (size_t)size * LOAD_FACTOR + LOAD_BYTES : SIZE_MAX;
 	uint32_t bytes;
 
@@ -230,7 +231,7 @@ bool agent_module_begin_load(struct agent *a, struct module *m, uint32_t size, c
 			(unsigned)size, (unsigned)a->limits.module_bytes_max);
 		return false;
 	}
-	agent_make_room(a, want);
+	agent_make_room(a, size != 0 ? want : LOAD_BYTES);
 	bytes = (uint32_t)BASE_MIN(want, (size_t)pool_largest(&a->pool));
 	m->block = pool_alloc(&a->pool, bytes);
 	if (m->block == NULL ||
@@ -291,10 +292,20 @@ bool agent_module_feed(struct agent *a, struct module *m, const void *data, uint
 		write_side(a, m, data, bytes);
 	}
 	m->arrival->got += bytes;
-	if (a->engine->load_feed(m->loader, data, bytes) != ROTOR_OK) {
+	if (m->loader != NULL && a->engine->load_feed(m->loader, data, bytes) != ROTOR_OK) {
 		return load_failed(a, m, diag, diag_bytes);
 	}
 	return true;
+}
+
+void agent_module_only_sum(struct agent *a, struct module *m)
+{
+	if (m->loader != NULL) {
+		a->engine->load_drop(m->loader);
+		m->loader = NULL;
+	}
+	pool_free(&a->pool, m->block);
+	m->block = NULL;
 }
 
 static void commit_side(struct agent *a, struct module *m, uint32_t size)
@@ -317,6 +328,10 @@ bool agent_module_end(struct agent *a, struct module *m, char *diag, size_t diag
 	size_t used = 0;
 
 	sha256_end(&m->arrival->sum, digest);
+	if (m->loader == NULL) {
+		memcpy(m->digest, digest, sizeof(digest));
+		return false; /* diag was told when there was no room for it */
+	}
 	if (m->has_digest && memcmp(digest, m->digest, sizeof(digest)) != 0) {
 		fmt_str(diag, diag_bytes, "its bytes have another digest than the one asked for");
 		return false;

@@ -303,8 +303,11 @@ void agent_module_drop(struct agent *a, struct module *m);
 /* A module that is had by its digest or from an image; NULL with diag when there is no room. */
 struct module *agent_module_want(struct agent *a, const uint8_t *digest, const char *image,
 				 uint32_t size, char *diag, size_t diag_bytes);
-/* An inline module's: begin takes a slot. */
+/* An inline module's: begin takes a slot. Without room to load it (diag says so) its digest is still
+ * found out, for it may be one that is loaded already. */
 struct module *agent_module_inline(struct agent *a, uint32_t size, char *diag, size_t diag_bytes);
+/* Gives up loading, but not finding out the digest. */
+void agent_module_only_sum(struct agent *a, struct module *m);
 /* Takes bytes of a module in order; false when it cannot be loaded (the module is dropped and its
  * tasks have ended; inline: the inbox has the problem). */
 bool agent_module_begin_load(struct agent *a, struct module *m, uint32_t size, char *diag,

@@ -96,6 +96,7 @@ static bool take_piece(struct worker *w, struct agent_event *out)
 	out->kind = AGENT_EVENT_MESSAGE;
 	out->message.topic = n->topic;
 	out->message.topic_bytes = n->topic_bytes;
+	out->message.total_bytes = n->data_bytes;
 	out->message.first = !w->note_begun;
 	out->message.piece = n->data + w->note_done;
 	out->message.piece_bytes = BASE_MIN(left, piece_max);

@@ -466,6 +466,7 @@ static bool next_piece(struct agent_event *out)
 	out->message.topic_bytes = in->topic_bytes;
 	out->message.piece = lnk.piece;
 	out->message.piece_bytes = bytes;
+	out->message.total_bytes = in->first ? bytes + in->left : 0;
 	out->message.first = in->first;
 	out->message.last = in->left == 0;
 	in->first = false;
