@@ -356,6 +356,10 @@ void task_lost(struct manager *m, struct manager_task *t, const char *error, boo
 		t->losses++;
 		m->counts.reassigned++;
 		act_note(m, MANAGER_NOTE_TASK_REASSIGNED, t, n);
+		if (n != NULL && n->ours && !with_result) {
+			/* A start may still be on its way there; the stop comes behind it. */
+			task_send_stop(m, t);
+		}
 		task_requeue(m, t);
 	} else if (!task_restart(m, t, with_result)) {
 		task_end(m, t, MANAGER_FAILED, MANAGER_REASON_LOST, error, with_result);
