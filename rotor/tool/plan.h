@@ -11,7 +11,7 @@ struct plan_options {
 	uint32_t stack_bytes, heap_bytes;
 	uint64_t memory_bytes_max, pool_bytes;
 	bool stack_given, heap_given, memory_given, pool_given;
-	bool invoked;        /* a function was named; main does not count */
+	bool invoked; /* a function was named; main does not count */
 	struct image_trust trust;
 	uint32_t args_bytes; /* that main(argc, argv) would need */
 };

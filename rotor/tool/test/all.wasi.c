@@ -95,8 +95,10 @@ int main(int argc, char **argv)
 	nanosleep(&ts, NULL);
 	clock_gettime(CLOCK_MONOTONIC, &after);
 	printf("slept %d\n",
-	       (after.tv_sec - before.tv_sec) * 1000000000ll + after.tv_nsec - before.tv_nsec >= 2000000);
-	printf("%" PRId64 " %d %s\n", INT64_MIN, (int)sizeof(intmax_t), strerror(EINVAL) != NULL ? "error" : "");
+	       (after.tv_sec - before.tv_sec) * 1000000000ll + after.tv_nsec - before.tv_nsec >=
+		       2000000);
+	printf("%" PRId64 " %d %s\n", INT64_MIN, (int)sizeof(intmax_t),
+	       strerror(EINVAL) != NULL ? "error" : "");
 	FILE *f = fopen("/no/such/file", "r");
 	printf("%d\n", f == NULL);
 	fprintf(stderr, "to stderr\n");

@@ -34,8 +34,8 @@ static void log_line(const char *format, ...)
 
 int main(void)
 {
-	static const double doubles[] = {0,	 -0.0, 1,     0.1,    1.0 / 3,	-123456.789, 1e-10,
-					 1e300, 5e-324, 2.5, 1e15, 999998.5, 0.00001234, 1e21};
+	static const double doubles[] = {0,     -0.0,   1,   0.1,  1.0 / 3,  -123456.789, 1e-10,
+					 1e300, 5e-324, 2.5, 1e15, 999998.5, 0.00001234,  1e21};
 	static const int ints[] = {0, 1, -1, 42, -2147483647 - 1, 2147483647, 255};
 	char buf[200];
 	long long n = -1234567890123456789ll;
@@ -49,10 +49,11 @@ int main(void)
 	for (unsigned i = 0; i < sizeof(ints) / sizeof(ints[0]); i++) {
 		int v = ints[i];
 
-		printf("%d|%i|%u|%x|%X|%o|%5d|%-5d|%05d|%+d|% d|%#x|%#o|%.3d|%hhd|%hd\n", v, v, v, v, v, v, v,
-		       v, v, v, v, v, v, v, v, v);
+		printf("%d|%i|%u|%x|%X|%o|%5d|%-5d|%05d|%+d|% d|%#x|%#o|%.3d|%hhd|%hd\n", v, v, v,
+		       v, v, v, v, v, v, v, v, v, v, v, v, v);
 	}
-	printf("%lld %llu %llx %jd %zu %td\n", n, n, n, (long long)n, sizeof(int), (char *)buf - buf);
+	printf("%lld %llu %llx %jd %zu %td\n", n, n, n, (long long)n, sizeof(int),
+	       (char *)buf - buf);
 	printf("%c%c%c %s %10s|%-10s|%.3s %%\n", 'a', 'b', 'c', "text", "right", "left", "abcdef");
 	printf("%d %lld %d %f %d\n", 1, 2ll, 3, 4.0, 5);
 	log_line("%s=%d %5.2f %c", "key", 17, 2.345, 'x');

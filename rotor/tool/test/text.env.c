@@ -13,17 +13,21 @@ int printf(const char *, ...);
 void *malloc(size_t), *calloc(size_t, size_t), *realloc(void *, size_t);
 void free(void *);
 char *strdup(const char *);
-void *memcpy(void *, const void *, size_t), *memmove(void *, const void *, size_t), *memset(void *, int, size_t);
+void *memcpy(void *, const void *, size_t), *memmove(void *, const void *, size_t),
+	*memset(void *, int, size_t);
 void *memchr(const void *, int, size_t);
 int memcmp(const void *, const void *, size_t), strcmp(const char *, const char *);
 int strncmp(const char *, const char *, size_t), strncasecmp(const char *, const char *, size_t);
-char *strcpy(char *, const char *), *strncpy(char *, const char *, size_t), *strchr(const char *, int);
+char *strcpy(char *, const char *), *strncpy(char *, const char *, size_t),
+	*strchr(const char *, int);
 char *strstr(const char *, const char *);
-size_t strlen(const char *), strspn(const char *, const char *), strcspn(const char *, const char *);
+size_t strlen(const char *), strspn(const char *, const char *),
+	strcspn(const char *, const char *);
 long strtol(const char *, char **, int);
 unsigned long strtoul(const char *, char **, int);
 int atoi(const char *);
-int isupper(int), isalpha(int), isspace(int), isgraph(int), isprint(int), isdigit(int), isxdigit(int), isalnum(int);
+int isupper(int), isalpha(int), isspace(int), isgraph(int), isprint(int), isdigit(int),
+	isxdigit(int), isalnum(int);
 int tolower(int), toupper(int);
 #endif
 
@@ -104,8 +108,10 @@ int main(void)
 	strcpy(buf, "Hello, World");
 	printf("%d %d %d\n", (int)strlen(buf), strcmp(buf, "Hello") > 0, strncmp(buf, "Help", 3));
 	printf("%d %d\n", (int)(strchr(buf, 'W') - buf), strchr(buf, 'z') == NULL);
-	printf("%d %d\n", (int)(strstr(buf, "o, W") - buf), (int)((char *)memchr(buf, 'l', 12) - buf));
-	printf("%d %d %d\n", (int)strspn(buf, "leH"), (int)strcspn(buf, "ol"), strncasecmp(buf, "hELLO", 5));
+	printf("%d %d\n", (int)(strstr(buf, "o, W") - buf),
+	       (int)((char *)memchr(buf, 'l', 12) - buf));
+	printf("%d %d %d\n", (int)strspn(buf, "leH"), (int)strcspn(buf, "ol"),
+	       strncasecmp(buf, "hELLO", 5));
 	strncpy(buf, "abc", 10);
 	memmove(buf + 1, buf, 4);
 	printf("%s %d\n", buf, memcmp(buf, "aabc", 5));
@@ -113,8 +119,9 @@ int main(void)
 	printf(" %d %ld %lu\n", *end, strtol("0x7fff", NULL, 0), strtoul("777", NULL, 8));
 	printf("%d %d\n", atoi("  123 "), atoi("-99x"));
 	for (int c = 0; c < 128; c++) {
-		printf("%d%d%d%d%d%d%d%d%c%c ", !!isupper(c), !!isalpha(c), !!isspace(c), !!isgraph(c), !!isprint(c),
-		       !!isdigit(c), !!isxdigit(c), !!isalnum(c), c > 32 ? tolower(c) : 32, c > 32 ? toupper(c) : 32);
+		printf("%d%d%d%d%d%d%d%d%c%c ", !!isupper(c), !!isalpha(c), !!isspace(c),
+		       !!isgraph(c), !!isprint(c), !!isdigit(c), !!isxdigit(c), !!isalnum(c),
+		       c > 32 ? tolower(c) : 32, c > 32 ? toupper(c) : 32);
 	}
 	printf("\n");
 	return 42;
