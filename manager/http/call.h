@@ -85,6 +85,16 @@ const struct http_count *http_counts(const struct http_server *h);
 /* Turns the call into the stream of events. */
 void http_stream(struct call *c);
 
+/* An uploaded file, lent from the body. */
+struct upload {
+	const char *bytes;
+	size_t size;
+	bool seen, bad_name;
+};
+
+/* Finds it (upload.c); false when the call has been answered. */
+bool upload_read(struct call *c, struct upload *u);
+
 /* Handlers; the table is routes.c. */
 #define ROUTE(method, path, name, handle, summary) void handle(struct call *c);
 #include "manager/http/route_list.h"
