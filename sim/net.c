@@ -189,8 +189,8 @@ void net_broker_down(struct sim_world *w)
 	for (uint32_t n = 0; n < w->s.nodes; n++) {
 		w->nodes[n].will_due = false;
 		if (w->nodes[n].online) {
-			w->nodes[n].online = false;
 			node_offline(w, n, "the broker is gone");
+			w->nodes[n].online = false;
 		}
 	}
 	if (world_chance(w, w->s.session_loss)) {
