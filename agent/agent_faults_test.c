@@ -287,6 +287,31 @@ TEST(more_modules_than_slots)
 	rig_free(r);
 }
 
+/* Power failed between writing the result and taking the start's record out. */
+TEST(start_and_result_in_the_journal)
+{
+	struct rig *r = with_journal();
+	static const char script[] = "fake\nfunc f - i ret 1\n";
+	char file[100];
+
+	rig_base64(file, script, sizeof(script) - 1);
+	r->hold_slices = true;
+	rig_say(r, "control/manager/start/p1",
+		"{\"id\":\"a\",\"name\":\"f\",\"epoch\":5,\"file\":\"%s\"}", file);
+	r->hold_slices = false;
+	r->records[1] =
+		strdup("{\"task_id\":\"a\",\"results\":\"7\",\"epoch\":5,\"reason\":\"done\"}");
+	r->record_bytes[1] = (uint32_t)strlen(r->records[1]);
+	reboot(r);
+	rig_online(r);
+	rig_run(r, 10);
+	SAW("{\"task_id\":\"a\",\"proplet_id\":\"p1\",\"results\":\"7\",\"epoch\":5");
+	NOT("\"results\":\"1\"");
+	rig_say(r, "control/manager/ack/p1", "{\"task_id\":\"a\",\"epoch\":5}");
+	EXPECT(r->records[0] == NULL && r->records[1] == NULL);
+	rig_free(r);
+}
+
 TEST(damaged_journal)
 {
 	struct rig *r = with_journal();
@@ -472,6 +497,7 @@ TEST(random_events)
 TEST_MAIN(T(module_in_chunks) T(module_after_a_power_cut) T(inline_twin_without_room)
 		  T(module_of_another_digest) T(module_that_nobody_has) T(image_from_a_proxy)
 			  T(goes_on_after_a_restart) T(more_modules_than_slots) T(damaged_journal)
-				  T(every_pool_size) T(every_store_action_fails_in_turn)
-					  T(publications_fail) T(many_small_tasks)
-						  T(bad_messages_change_nothing) T(random_events))
+				  T(start_and_result_in_the_journal) T(every_pool_size)
+					  T(every_store_action_fails_in_turn) T(publications_fail)
+						  T(many_small_tasks) T(bad_messages_change_nothing)
+							  T(random_events))

@@ -27,6 +27,8 @@ static const char *const topics[] = {
 	"control/manager/start/p2", "control/proplet/alive",
 };
 
+#define ZEROS "0000000000000000000000000000000000000000000000000000000000000000"
+
 /* Words of messages: @ stands for the base64 of a module script. */
 static const char *const words[] = {
 	"\"id\":\"a\",",
@@ -76,9 +78,8 @@ static const char *const words[] = {
 	"\"data\":\"@0\",",
 	"\"data\":\"@1\",",
 	"\"error\":\"no\",",
-	"\"module\":{\"digest\":\"sha256:"
-	"0000000000000000000000000000000000000000000000000000000000000000\"},",
-	"\"app_name\":\"sha256:0000000000000000000000000000000000000000000000000000000000000000\",",
+	"\"module\":{\"digest\":\"sha256:" ZEROS "\"},",
+	"\"app_name\":\"sha256:" ZEROS "\",",
 	"\"monitoring_profile\":{\"enabled\":true,\"interval\":1},",
 	"\"cli_args\":null,",
 	"\"encrypted\":true,",

@@ -207,7 +207,7 @@ static bool take_module(struct agent *a, struct task *t, const struct wire_start
 	return true;
 }
 
-bool agent_start_new(struct agent *a, struct task *t, const struct wire_start *m)
+bool agent_task_make(struct agent *a, struct task *t, const struct wire_start *m)
 {
 	struct texts x = {.id = m->id,
 			  .name = m->name,
@@ -216,10 +216,14 @@ bool agent_start_new(struct agent *a, struct task *t, const struct wire_start *m
 			  .variables = m->env};
 
 	take_fields(a, t, m);
-	if (!keep_texts(a, t, &x)) {
-		return false;
-	}
+	CHECK(keep_texts(a, t, &x), false);
 	agent_task_set(a, t, AGENT_TASK_FETCHING);
+	return true;
+}
+
+bool agent_start_new(struct agent *a, struct task *t, const struct wire_start *m)
+{
+	CHECK(agent_task_make(a, t, m), false);
 	a->stats.started++;
 	if (m->encrypted) {
 		agent_task_end(a, t, WIRE_REASON_REFUSED, "encrypted images are not supported");

@@ -117,6 +117,14 @@ static bool read(struct agent *a, const struct agent_event *e, const struct wire
 	return false;
 }
 
+/* A record that there is no room for now must not meet the slot's next task. The manager learns from
+ * the alive message that the task is not here. */
+static void lost(struct agent *a, struct task *t, const char *id)
+{
+	agent_act_log(a, AGENT_LOG_ERROR, "journal: no room for task %s: it is given up", id);
+	agent_journal_forget(a, t);
+}
+
 static void on_start(struct agent *a, struct task *t, const struct agent_event *e)
 {
 	if (t->state != AGENT_TASK_FREE) {
@@ -132,9 +140,7 @@ static void on_start(struct agent *a, struct task *t, const struct agent_event *
 	t->module = NONE;
 	t->journaled = true;
 	if (!agent_start_new(a, t, &a->inbox.m.start)) {
-		agent_act_log(a, AGENT_LOG_ERROR, "journal: no room for task %s",
-			      a->inbox.m.start.id.at);
-		t->state = AGENT_TASK_FREE;
+		lost(a, t, a->inbox.m.start.id.at);
 	}
 }
 
@@ -149,7 +155,7 @@ static char *keep(struct agent *a, const char *text, uint32_t bytes)
 	return at;
 }
 
-/* The result's message, in an arena of the pool's: it may be longer than any we receive. */
+/* A task that has ended already: what is left is to deliver its result. */
 static void restore(struct agent *a, struct task *t, const struct wire_results *m)
 {
 	struct wire_start start = {.id = m->task_id, .name = wire_text_of("-"), .epoch = m->epoch};
@@ -162,12 +168,11 @@ static void restore(struct agent *a, struct task *t, const struct wire_results *
 	t->module = NONE;
 	t->journaled = true;
 	start.seen = WIRE_BIT(start, id) | WIRE_BIT(start, name) | WIRE_BIT(start, epoch);
-	if (!agent_start_new(a, t, &start)) {
-		t->state = AGENT_TASK_FREE;
+	if (!agent_task_make(a, t, &start)) {
+		lost(a, t, m->task_id.at);
 		return;
 	}
-	/* It has ended for want of a module; now it gets its true ending. */
-	pool_free(&a->pool, t->report);
+	agent_task_set(a, t, AGENT_TASK_ENDED);
 	t->report = keep(a, m->error.at, m->error.bytes);
 	t->result = keep(a, m->results.at, m->results.bytes);
 	t->result_bytes = t->result != NULL ? m->results.bytes : 0;
@@ -177,12 +182,9 @@ static void restore(struct agent *a, struct task *t, const struct wire_results *
 	t->memory_peak = (uint32_t)m->memory_bytes;
 	t->stack_peak = (uint32_t)m->stack_bytes;
 	t->exit_code = (int32_t)m->exit_code;
-	t->frame_count = 0;
-	t->record_due = false;
-	a->stats.started--;
-	a->stats.refused--;
 }
 
+/* The message is read into a block of the pool: it may be longer than any that we receive. */
 static void on_result(struct agent *a, struct task *t, const struct agent_event *e)
 {
 	struct wire_results m;

@@ -163,8 +163,8 @@ void agent_slice_emit(struct agent *a)
 {
 	struct task *t;
 
-	if (a->quitting) {
-		return;
+	if (a->quitting || !a->booted) {
+		return; /* until the journal is replayed a task's end may still be told */
 	}
 	while (a->slices_out < a->limits.slices_max && (t = next(a)) != NULL && hand_out(a, t)) {
 	}

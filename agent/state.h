@@ -363,6 +363,9 @@ bool agent_journal_accept(struct agent *a, struct task *t, const struct wire_sta
 bool agent_journal_result(struct agent *a, struct task *t);
 void agent_journal_forget(struct agent *a, struct task *t);
 void agent_journal_emit(struct agent *a);
+/* Fills in a task as a start message says, without a module; the slot is free. False: the pool has no
+ * room (command.c) */
+bool agent_task_make(struct agent *a, struct task *t, const struct wire_start *m);
 /* Begins a task as a start message says; the slot is free. False: the pool has no room (command.c) */
 bool agent_start_new(struct agent *a, struct task *t, const struct wire_start *m);
 void agent_journal_event(struct agent *a, const struct agent_event *e);
