@@ -332,7 +332,8 @@ static unsigned address_units(const struct pending *p, uint16_t *units)
 		return n;
 	}
 	units[n++] = (uint16_t)p->b;
-	if (p->operands == OPERANDS_SL || p->operands == OPERANDS_AL) {
+	if (p->operands == OPERANDS_SL || p->operands == OPERANDS_AL ||
+	    p->operands == OPERANDS_LOAD_L) {
 		units[n++] = (uint16_t)(p->b >> 16);
 	}
 	return n;

@@ -257,6 +257,9 @@ typedef double ctype_f64;
 #define UNITS_SSS      3
 #define UNITS_SSA      2
 #define UNITS_SLK      4
+#define UNITS_L        2
+#define UNITS_LS       3
+#define UNITS_LA       2
 #define UNITS_S        1
 #define UNITS_A        0
 #define PUT_A(type, n) SETA_##type(r)

@@ -15,6 +15,7 @@
 #define ADDRESS_AS uint32_t a = GETA_u32 + SLOT(u32, 1)
 #define ADDRESS_SL uint32_t a = SLOT(u32, 1) + LONG_u32(2)
 #define ADDRESS_AL uint32_t a = GETA_u32 + LONG_u32(1)
+#define ADDRESS_L  uint32_t a = LONG_u32(1)
 
 #define H_LOAD(operands, result, name, mtype, out)                                                 \
 	HANDLER(name##_##operands##result)                                                         \
@@ -61,6 +62,13 @@ FORM_LOAD_LIST(R)
 	ctype_##type v = (ctype_##type)(int16_t)PC[4]
 #define STORE_SSA(type)                                                                            \
 	ADDRESS_SS;                                                                                \
+	ctype_##type v = GETA_##type
+
+#define STORE_LS(type)                                                                             \
+	ADDRESS_L;                                                                                 \
+	ctype_##type v = SLOT(type, 3)
+#define STORE_LA(type)                                                                             \
+	ADDRESS_L;                                                                                 \
 	ctype_##type v = GETA_##type
 
 #define H_STORE(operands, result, name, mtype, type)                                               \

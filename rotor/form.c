@@ -60,7 +60,10 @@ enum {
 	UNITS_SLA = 3,
 	UNITS_SSS = 3,
 	UNITS_SSA = 2,
-	UNITS_SLK = 4
+	UNITS_SLK = 4,
+	UNITS_L = 2,
+	UNITS_LS = 3,
+	UNITS_LA = 2
 };
 
 #define PLAIN_(operands, result, more) (1 + UNITS_##operands + UNITS_##result + (more)),

@@ -68,12 +68,15 @@ enum form_operands {
 	/* of loads: the address is a sum */
 	OPERANDS_LOAD_SS = 2,
 	OPERANDS_LOAD_AS = 3,
+	OPERANDS_LOAD_L = 7,
 	/* of stores: the first five, then these, the address being a sum; each is a bit by itself */
 	OPERANDS_STORE_SLS = 5,
 	OPERANDS_STORE_SLA,
 	OPERANDS_STORE_SSS,
 	OPERANDS_STORE_SSA,
 	OPERANDS_STORE_SLK,
+	OPERANDS_STORE_LS,
+	OPERANDS_STORE_LA,
 };
 
 enum form_class {

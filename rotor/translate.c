@@ -343,7 +343,16 @@ static int far_address(struct rotor_loader *l, struct entry *a, uint32_t offset,
 	return 0;
 }
 
-/* Makes the address of a load of a sum; false: it is none, or there is no variant for it. */
+/* A constant address takes an offset into itself, unless their sum is over 32 bits. */
+static void merge_offset(struct entry *a, uint32_t *offset)
+{
+	if (a->kind == ENTRY_CONST && *offset <= UINT32_MAX - a->lo) {
+		a->lo += *offset;
+		*offset = 0;
+	}
+}
+
+/* Makes the address of a load of a sum or constant; false: it is none, or there is no variant. */
 static bool load_of_sum(struct rotor_loader *l, unsigned generic, const struct entry *a,
 			struct bound *at)
 {
@@ -353,6 +362,9 @@ static bool load_of_sum(struct rotor_loader *l, unsigned generic, const struct e
 		at->operands = a->kind == ENTRY_SUM ? OPERANDS_SL : OPERANDS_LOAD_SS;
 		at->a = (uint16_t)a->lo;
 		at->b = a->hi;
+	} else if (a->kind == ENTRY_CONST) {
+		at->operands = OPERANDS_LOAD_L;
+		at->b = a->lo;
 	} else if (a->kind == ENTRY_PENDING && p->generic == G_I32_ADD &&
 		   p->operands != OPERANDS_SA) {
 		/* The addition is pending: it is not emitted but taken over. */
@@ -373,6 +385,7 @@ int t_load(struct rotor_loader *l, unsigned generic, struct entry *a, uint32_t o
 {
 	struct bound at = {0};
 
+	merge_offset(a, &offset);
 	if (offset > UINT16_MAX) {
 		TRY(far_address(l, a, offset, &at));
 		offset = 0;
@@ -411,36 +424,51 @@ static int emit_store(struct rotor_loader *l, unsigned generic, const struct bou
 	return emit_op(l, n, units);
 }
 
-/* Stores to a sum: the value in the accumulator or a slot. */
+/* The variant of a store to a sum or a constant address. */
+static unsigned sum_store_operands(const struct entry *a, bool acc, bool constant)
+{
+	if (a->kind == ENTRY_CONST) {
+		return acc ? OPERANDS_STORE_LA : OPERANDS_STORE_LS;
+	}
+	if (constant) {
+		return OPERANDS_STORE_SLK;
+	}
+	if (a->kind == ENTRY_SUM2) {
+		return acc ? OPERANDS_STORE_SSA : OPERANDS_STORE_SSS;
+	}
+	return acc ? OPERANDS_STORE_SLA : OPERANDS_STORE_SLS;
+}
+
+/* Stores to a sum or a constant address: the value is in the accumulator, a slot, or a constant. */
 static int store_to_sum(struct rotor_loader *l, unsigned generic, const struct entry *a,
 			struct entry *v, uint32_t offset)
 {
 	const struct form_generic_info *info = &form_generics[generic];
 	bool acc = v->kind == ENTRY_PENDING || emit_held(&l->t, v);
-	bool two = a->kind == ENTRY_SUM2;
-	bool constant = !two && v->kind == ENTRY_CONST && emit_fits16(v);
-	uint16_t units[8] = {0, (uint16_t)a->lo, (uint16_t)a->hi}, slot = 0;
-	unsigned n = 3;
+	bool constant = a->kind == ENTRY_SUM && v->kind == ENTRY_CONST && emit_fits16(v);
+	uint32_t k = a->kind == ENTRY_CONST ? a->lo : a->hi;
+	uint16_t units[8], slot = (uint16_t)v->lo;
+	unsigned n = 1;
 
 	if (v->kind == ENTRY_PENDING) {
 		TRY(emit_pending_acc(l));
-	} else if (constant) {
-		slot = (uint16_t)v->lo;
-	} else if (!acc) {
+	} else if (!acc && !constant) {
 		TRY(emit_to_slot(l, v, &slot));
 	}
-	if (!two) {
-		units[n++] = (uint16_t)(a->hi >> 16);
+	units[0] =
+		emit_variant_bit(info->base, info->variants, sum_store_operands(a, acc, constant));
+	ASSERT(units[0] != F_HALT);
+	if (a->kind != ENTRY_CONST) {
+		units[n++] = (uint16_t)a->lo;
+	}
+	units[n++] = (uint16_t)k;
+	if (a->kind != ENTRY_SUM2) {
+		units[n++] = (uint16_t)(k >> 16);
 	}
 	if (!acc) {
 		units[n++] = slot;
 	}
 	units[n++] = (uint16_t)offset;
-	units[0] = emit_variant_bit(info->base, info->variants,
-				    constant ? (unsigned)OPERANDS_STORE_SLK
-				    : two    ? (unsigned)OPERANDS_STORE_SSS + acc
-					     : (unsigned)OPERANDS_STORE_SLS + acc);
-	ASSERT(units[0] != F_HALT);
 	TRY(emit_map(l, l->body.at));
 	return emit_op(l, n, units);
 }
@@ -485,11 +513,12 @@ int t_store(struct rotor_loader *l, unsigned generic, struct entry *a, struct en
 	if (l->t.pending.entry != NULL && a->kind != ENTRY_PENDING && v->kind != ENTRY_PENDING) {
 		TRY(emit_flush(l));
 	}
+	merge_offset(a, &offset);
 	if (offset > UINT16_MAX) {
 		return far_store(l, generic, a, v, offset);
 	}
 	generic = store_as(l, generic, a, v);
-	if ((a->kind == ENTRY_SUM || a->kind == ENTRY_SUM2) &&
+	if ((a->kind == ENTRY_SUM || a->kind == ENTRY_SUM2 || a->kind == ENTRY_CONST) &&
 	    (form_generics[generic].variants >> OPERANDS_STORE_SLA & 1) != 0) {
 		return store_to_sum(l, generic, a, v, offset);
 	}

@@ -10,10 +10,10 @@
 /* Integer arithmetic. */
 #define SET_COMM(M, ...)                                                                           \
 	M(SS, A, __VA_ARGS__)                                                                      \
-	M(SS, S, __VA_ARGS__) M(AS, A, __VA_ARGS__) M(AS, S, __VA_ARGS__) M(SK, A, __VA_ARGS__)    \
-		M(SK, S, __VA_ARGS__) M(AK, A, __VA_ARGS__) M(AK, S, __VA_ARGS__)                  \
-			M(SL, A, __VA_ARGS__) M(SL, S, __VA_ARGS__) M(AL, A, __VA_ARGS__)          \
-				M(AL, S, __VA_ARGS__)
+	M(SS, S, __VA_ARGS__)                                                                      \
+	M(AS, A, __VA_ARGS__) M(AS, S, __VA_ARGS__) M(SK, A, __VA_ARGS__) M(SK, S, __VA_ARGS__)    \
+		M(AK, A, __VA_ARGS__) M(AK, S, __VA_ARGS__) M(SL, A, __VA_ARGS__)                  \
+			M(SL, S, __VA_ARGS__) M(AL, A, __VA_ARGS__) M(AL, S, __VA_ARGS__)
 #define MASK_COMM   0x3fcf
 #define SET_ADD     SET_COMM
 #define MASK_ADD    MASK_COMM
@@ -21,16 +21,17 @@
 #define MASK_COMM64 MASK_COMM
 #define SET_SUB(M, ...)                                                                            \
 	M(SS, A, __VA_ARGS__)                                                                      \
-	M(SS, S, __VA_ARGS__) M(AS, A, __VA_ARGS__) M(AS, S, __VA_ARGS__) M(SA, A, __VA_ARGS__)    \
-		M(SA, S, __VA_ARGS__)
+	M(SS, S, __VA_ARGS__)                                                                      \
+	M(AS, A, __VA_ARGS__) M(AS, S, __VA_ARGS__) M(SA, A, __VA_ARGS__) M(SA, S, __VA_ARGS__)
 #define MASK_SUB   0x3f
 #define SET_SUB64  SET_SUB
 #define MASK_SUB64 MASK_SUB
 #define SET_SHIFT(M, ...)                                                                          \
 	M(SS, A, __VA_ARGS__)                                                                      \
-	M(SS, S, __VA_ARGS__) M(AS, A, __VA_ARGS__) M(AS, S, __VA_ARGS__) M(SA, A, __VA_ARGS__)    \
-		M(SA, S, __VA_ARGS__) M(SK, A, __VA_ARGS__) M(SK, S, __VA_ARGS__)                  \
-			M(AK, A, __VA_ARGS__) M(AK, S, __VA_ARGS__)
+	M(SS, S, __VA_ARGS__)                                                                      \
+	M(AS, A, __VA_ARGS__) M(AS, S, __VA_ARGS__) M(SA, A, __VA_ARGS__) M(SA, S, __VA_ARGS__)    \
+		M(SK, A, __VA_ARGS__) M(SK, S, __VA_ARGS__) M(AK, A, __VA_ARGS__)                  \
+			M(AK, S, __VA_ARGS__)
 #define MASK_SHIFT      0x3ff
 #define SET_SHIFT64     SET_SHIFT
 #define MASK_SHIFT64    MASK_SHIFT
@@ -41,13 +42,15 @@
 /* Float arithmetic and comparisons. */
 #define SET_FCOMM32(M, ...)                                                                        \
 	M(SS, A, __VA_ARGS__)                                                                      \
-	M(SS, S, __VA_ARGS__) M(AS, A, __VA_ARGS__) M(AS, S, __VA_ARGS__) M(SL, A, __VA_ARGS__)    \
-		M(SL, S, __VA_ARGS__) M(AL, A, __VA_ARGS__) M(AL, S, __VA_ARGS__)
+	M(SS, S, __VA_ARGS__)                                                                      \
+	M(AS, A, __VA_ARGS__) M(AS, S, __VA_ARGS__) M(SL, A, __VA_ARGS__) M(SL, S, __VA_ARGS__)    \
+		M(AL, A, __VA_ARGS__) M(AL, S, __VA_ARGS__)
 #define MASK_FCOMM32 0x3c0f
 #define SET_FCOMM64(M, ...)                                                                        \
 	M(SS, A, __VA_ARGS__)                                                                      \
-	M(SS, S, __VA_ARGS__) M(AS, A, __VA_ARGS__) M(AS, S, __VA_ARGS__) M(SD, A, __VA_ARGS__)    \
-		M(SD, S, __VA_ARGS__) M(AD, A, __VA_ARGS__) M(AD, S, __VA_ARGS__)
+	M(SS, S, __VA_ARGS__)                                                                      \
+	M(AS, A, __VA_ARGS__) M(AS, S, __VA_ARGS__) M(SD, A, __VA_ARGS__) M(SD, S, __VA_ARGS__)    \
+		M(AD, A, __VA_ARGS__) M(AD, S, __VA_ARGS__)
 #define MASK_FCOMM64 0x3c0f
 #define SET_FSUB     SET_SUB
 #define MASK_FSUB    MASK_SUB
@@ -60,8 +63,8 @@
  * LT and LE swapped. */
 #define SET_CMP(M, ...)                                                                            \
 	M(SS, A, __VA_ARGS__)                                                                      \
-	M(AS, A, __VA_ARGS__) M(SK, A, __VA_ARGS__) M(AK, A, __VA_ARGS__) M(SL, A, __VA_ARGS__)    \
-		M(AL, A, __VA_ARGS__)
+	M(AS, A, __VA_ARGS__)                                                                      \
+	M(SK, A, __VA_ARGS__) M(AK, A, __VA_ARGS__) M(SL, A, __VA_ARGS__) M(AL, A, __VA_ARGS__)
 #define MASK_CMP 0x1545
 #define SET_CMP_NOSS(M, ...)                                                                       \
 	M(AS, A, __VA_ARGS__)                                                                      \
@@ -96,14 +99,17 @@
 #define MASK_UN_A        0x5
 #define SET_SELECT       SET_UN
 #define MASK_SELECT      MASK_UN
-/* Loads: the address is a slot or the accumulator, or one of them plus a slot or a constant. */
+/* Loads: the address is a slot or the accumulator, or one of them plus a slot or a constant, or a
+ * constant. */
 #define SET_LD(M, ...)                                                                             \
-	M(S, A, __VA_ARGS__)                                                                       \
-	M(S, S, __VA_ARGS__) M(A, A, __VA_ARGS__) M(A, S, __VA_ARGS__) M(SS, A, __VA_ARGS__)       \
-		M(SS, S, __VA_ARGS__) M(AS, A, __VA_ARGS__) M(AS, S, __VA_ARGS__)                  \
-			M(SL, A, __VA_ARGS__) M(SL, S, __VA_ARGS__) M(AL, A, __VA_ARGS__)          \
-				M(AL, S, __VA_ARGS__)
-#define MASK_LD     0x3cff
+	SET_UN(M, __VA_ARGS__)                                                                     \
+	M(SS, A, __VA_ARGS__)                                                                      \
+	M(SS, S, __VA_ARGS__)                                                                      \
+	M(AS, A, __VA_ARGS__)                                                                      \
+	M(AS, S, __VA_ARGS__)                                                                      \
+	M(SL, A, __VA_ARGS__) M(SL, S, __VA_ARGS__) M(AL, A, __VA_ARGS__) M(AL, S, __VA_ARGS__)    \
+		M(L, A, __VA_ARGS__) M(L, S, __VA_ARGS__)
+#define MASK_LD     0xfcff
 #define SET_LD_FEW  SET_UN_A
 #define MASK_LD_FEW MASK_UN_A
 /* Stores: address, value; each bit of the mask is one variant. Floats only from the accumulator. */
@@ -112,12 +118,15 @@
 	M(AS, A, __VA_ARGS__) M(SA, A, __VA_ARGS__) M(SK, A, __VA_ARGS__) M(AK, A, __VA_ARGS__)
 #define MASK_ST 0x1f
 #define SET_ST_ALL(M, ...)                                                                         \
-	M(SS, A, __VA_ARGS__)                                                                      \
-	M(AS, A, __VA_ARGS__) M(SA, A, __VA_ARGS__) M(SK, A, __VA_ARGS__) M(AK, A, __VA_ARGS__)    \
-		M(SLS, A, __VA_ARGS__) M(SLA, A, __VA_ARGS__) M(SSS, A, __VA_ARGS__)               \
-			M(SSA, A, __VA_ARGS__) M(SLK, A, __VA_ARGS__)
-#define MASK_ST_ALL      0x3ff
-#define SET_ST_F(M, ...) M(SA, A, __VA_ARGS__) M(SLA, A, __VA_ARGS__) M(SSA, A, __VA_ARGS__)
-#define MASK_ST_F        0x144
+	SET_ST(M, __VA_ARGS__)                                                                     \
+	M(SLS, A, __VA_ARGS__)                                                                     \
+	M(SLA, A, __VA_ARGS__)                                                                     \
+	M(SSS, A, __VA_ARGS__)                                                                     \
+	M(SSA, A, __VA_ARGS__) M(SLK, A, __VA_ARGS__) M(LS, A, __VA_ARGS__) M(LA, A, __VA_ARGS__)
+#define MASK_ST_ALL 0xfff
+#define SET_ST_F(M, ...)                                                                           \
+	M(SA, A, __VA_ARGS__)                                                                      \
+	M(SLA, A, __VA_ARGS__) M(SSA, A, __VA_ARGS__) M(LA, A, __VA_ARGS__)
+#define MASK_ST_F 0x944
 
 #endif
