@@ -8,16 +8,18 @@
 #include "rotor/tool/fuzz/gen.h"
 #include "test/test.h"
 
-#define CORPUS "rotor/tool/fuzz/corpus"
+/* What fuzz_load takes: modules; what fuzz_run takes: two bytes, then choices. */
+#define CORPUS     "rotor/tool/fuzz/corpus"
+#define CORPUS_RUN "rotor/tool/fuzz/corpus_run"
 
-/* Reads a file of the corpus; 0 if it cannot be read. */
-static size_t read_file(const char *name, uint8_t *out, size_t cap)
+/* Reads a file of a corpus; 0 if it cannot be read. */
+static size_t read_file(const char *folder, const char *name, uint8_t *out, size_t cap)
 {
 	char path[512];
 	size_t bytes;
 	FILE *f;
 
-	snprintf(path, sizeof(path), CORPUS "/%s", name);
+	snprintf(path, sizeof(path), "%s/%s", folder, name);
 	f = fopen(path, "rb");
 	if (f == NULL) {
 		return 0;
@@ -27,26 +29,50 @@ static size_t read_file(const char *name, uint8_t *out, size_t cap)
 	return bytes;
 }
 
-TEST(the_corpus_harms_nothing)
+static void try_module(const uint8_t *bytes, size_t count)
+{
+	for (unsigned variant = 0; variant < 3; variant++) {
+		(void)check_run(bytes, count, variant * 12345 + 1);
+	}
+}
+
+static void try_choices(const uint8_t *bytes, size_t count)
+{
+	static uint8_t module[1 << 18];
+	size_t module_bytes = gen_module(bytes + 2, count - 2, module, sizeof(module));
+
+	EXPECT(module_bytes != 0);
+	EXPECT(check_run(module, module_bytes, bytes[0] | (unsigned)bytes[1] << 8) != 0);
+}
+
+/* Tries each file of a folder; returns how many there were. */
+static unsigned try_all(const char *folder, void (*try_one)(const uint8_t *bytes, size_t count))
 {
 	static uint8_t bytes[1 << 16];
-	DIR *dir = opendir(CORPUS);
+	DIR *dir = opendir(folder);
 	unsigned count = 0;
 
 	EXPECT(dir != NULL);
 	for (struct dirent *entry; dir != NULL && (entry = readdir(dir)) != NULL;) {
-		size_t n = entry->d_name[0] != '.' ? read_file(entry->d_name, bytes, sizeof(bytes))
-						   : 0;
+		size_t n = entry->d_name[0] != '.'
+				   ? read_file(folder, entry->d_name, bytes, sizeof(bytes))
+				   : 0;
 
-		for (unsigned variant = 0; n != 0 && variant < 3; variant++) {
-			(void)check_run(bytes, n, variant * 12345 + 1);
+		if (n > 2) {
+			try_one(bytes, n);
+			count++;
 		}
-		count += n != 0;
 	}
-	EXPECT(count > 10);
 	if (dir != NULL) {
 		closedir(dir);
 	}
+	return count;
+}
+
+TEST(the_corpus_harms_nothing)
+{
+	EXPECT(try_all(CORPUS, try_module) > 10);
+	EXPECT(try_all(CORPUS_RUN, try_choices) > 10);
 }
 
 /* The same valid modules, with bytes changed here and there. */
