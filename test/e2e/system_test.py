@@ -114,7 +114,7 @@ class Load:
                 else:
                     failed += t["state"] != COMPLETED
                     wrong += t["state"] == COMPLETED
-                    first = first or t
+                    first = first or f"{t.get('reason')}: {t.get('error')} (task {task})"
             if open_:
                 time.sleep(0.05)
         self.w.l.note(f"{len(self.accepted)} acknowledged, {good} finished, {failed} failed, "
