@@ -162,6 +162,7 @@ struct manager_task {
 	uint8_t state, phase, priority, policy, run_if;
 	uint8_t stops;         /* times a stop was sent */
 	uint8_t refusals;      /* nodes that refused this run */
+	uint8_t busies;        /* nodes that had no slot free after all */
 	uint8_t missing;       /* heartbeats in a row that did not list it */
 	uint8_t losses;        /* times a node lost this run */
 	uint32_t parts_failed; /* nodes of a broadcast that failed */
@@ -261,6 +262,7 @@ struct manager_event {
 			uint32_t epoch;      /* 0 when the peer knows none */
 			bool ok;
 			bool empty; /* no result text */
+			bool busy;  /* REFUSED, but the node may take it in a moment */
 			/* With REFUSED for want of memory: what one block would have to be, and
 			 * what the largest one is. 0: not told. */
 			uint32_t need_bytes, have_bytes;

@@ -367,6 +367,29 @@ TEST(want_of_room_moves_a_task)
 	EXPECT_EQ(STATE("t"), MANAGER_COMPLETED);
 }
 
+TEST(a_node_without_a_slot_is_tried_again)
+{
+	struct manager_event e = {.kind = MANAGER_EVENT_RESULT};
+
+	begin();
+	node("a");
+	start(spec("t"));
+	e.u.result.task_id = "t";
+	e.u.result.node_id = "a";
+	e.u.result.reason = MANAGER_REASON_REFUSED;
+	e.u.result.busy = true;
+	for (uint32_t epoch = 1; epoch <= 3; epoch++) {
+		EXPECT_EQ(STARTS("t", "a", epoch), 1);
+		e.u.result.epoch = epoch;
+		step(e);
+		EXPECT_EQ(STATE("t"), MANAGER_PENDING);
+		pass(100u << (epoch - 1));
+	}
+	EXPECT_EQ(STARTS("t", "a", 4), 1);
+	done("t", "a", 4);
+	EXPECT_EQ(STATE("t"), MANAGER_COMPLETED);
+}
+
 TEST(a_higher_priority_preempts)
 {
 	begin();
@@ -537,6 +560,7 @@ TEST_MAIN(
 	T(a_refusal_tries_another_node)
 	T(a_task_waits_for_room)
 	T(want_of_room_moves_a_task)
+	T(a_node_without_a_slot_is_tried_again)
 	T(a_higher_priority_preempts)
 	T(memory_is_reserved_and_preempted)
 	T(draining_moves_daemons)

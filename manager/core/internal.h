@@ -106,6 +106,7 @@ void task_store(struct manager *m, struct manager_task *t, const char *error);
 void task_end(struct manager *m, struct manager_task *t, enum manager_state state,
 	      enum manager_reason reason, const char *error, bool with_result);
 void task_requeue(struct manager *m, struct manager_task *t);
+void task_postpone(struct manager *m, struct manager_task *t, uint64_t wait_ms);
 /* The same for a task whose node has told that it needs need_bytes and the node only has have. */
 void task_requeue_larger(struct manager *m, struct manager_task *t, uint32_t need_bytes,
 			 uint32_t have_bytes);

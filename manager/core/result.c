@@ -9,6 +9,8 @@
 #include "manager/core/internal.h"
 
 #define REFUSALS_MAX 4
+#define BUSIES_MAX   20  /* then a node without a free slot is a refusal as any other */
+#define BUSY_WAIT_MS 100 /* doubled each time, up to 6.4 seconds */
 
 static void acknowledge(struct manager *m, const struct manager_event *e,
 			const struct manager_node *n)
@@ -66,6 +68,12 @@ static void refused(struct manager *m, struct manager_task *t, const struct mana
 {
 	struct placement_choice c;
 
+	if (e->u.result.busy && t->busies < BUSIES_MAX) {
+		/* Results that it could not deliver yet take slots that we think are free. */
+		task_postpone(m, t, (uint64_t)BUSY_WAIT_MS << BASE_MIN(t->busies, 6));
+		t->busies++;
+		return;
+	}
 	if (refused_for_room(m, t, e)) {
 		return;
 	}

@@ -319,6 +319,17 @@ void task_requeue_larger(struct manager *m, struct manager_task *t, uint32_t nee
 	work_push(m, t);
 }
 
+/* The task is placed again after a while. */
+void task_postpone(struct manager *m, struct manager_task *t, uint64_t wait_ms)
+{
+	task_release(m, t);
+	task_move(m, t, MANAGER_PHASE_BACKOFF);
+	t->state = MANAGER_PENDING;
+	timer_task(m, t, m->now_ms + wait_ms);
+	task_store(m, t, NULL);
+	act_note(m, MANAGER_NOTE_TASK_PHASE, t, NULL);
+}
+
 /* Starts a run again by its restart policy; false when there is none or it is used up. */
 bool task_restart(struct manager *m, struct manager_task *t, bool with_result)
 {
@@ -466,7 +477,7 @@ enum manager_answer task_start(struct manager *m, struct manager_task *t, bool m
 	uint8_t before = t->phase;
 
 	group_want(m, t, true);
-	t->restarts = t->refusals = t->losses = 0;
+	t->restarts = t->refusals = t->losses = t->busies = 0;
 	for (int i = 0; i < PLACEMENT_AVOID_MAX; i++) {
 		t->need.avoid[i] = PLACEMENT_NONE;
 	}

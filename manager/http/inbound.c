@@ -164,6 +164,7 @@ static void take_room(const char *error, struct manager_event *e)
 {
 	uint32_t need, have;
 
+	e->u.result.busy = error != NULL && strstr(error, "every task slot is taken") != NULL;
 	if (error == NULL || strncmp(error, "refused: no room: ", 18) != 0) {
 		return;
 	}

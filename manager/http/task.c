@@ -457,7 +457,7 @@ void task_add_placement(struct service *s, json_t *task, bool all)
 	} else if (live != NULL && live->phase == MANAGER_PHASE_BLOCKED) {
 		json_object_set_new(p, "reason", json_string("waits for the tasks it depends on"));
 	} else if (live != NULL && live->phase == MANAGER_PHASE_BACKOFF) {
-		json_object_set_new(p, "reason", json_string("waits before it is restarted"));
+		json_object_set_new(p, "reason", json_string("waits before it is tried again"));
 	} else if (live != NULL && live->node != MANAGER_NONE) {
 		json_object_set_new(p, "reason", json_string("placed"));
 	}
