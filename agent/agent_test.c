@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Commands, every way a task can end, host functions, leases, the link. */
+#include <stdlib.h>
+
 #include "agent/rig_cases_test.h"
 
 TEST(connects_and_announces)
@@ -13,7 +15,7 @@ TEST(connects_and_announces)
 	SAW("subscribe control/manager/+/p1\n");
 	SAW("subscribe registry/server/p1\n");
 	SAW("publish control/proplet/create "
-	    "{\"proplet_id\":\"p1\",\"namespace\":\"default\",\"metadata\":{");
+	    "{\"proplet_id\":\"p1\",\"namespace\":\"default\",\"connection\":");
 	SAW("publish control/proplet/alive {\"proplet_id\":\"p1\",\"status\":\"alive\"");
 	rig_clear(r);
 	rig_run(r, 20000);
@@ -370,6 +372,29 @@ TEST(epochs)
 	rig_free(r);
 }
 
+/* A start that waited at the broker while the link was down. */
+TEST(start_of_an_earlier_connection)
+{
+	struct rig *r = ready();
+	long long was = atoll(strstr(r->log, "\"connection\":") + 13), now;
+	char extra[64];
+
+	rig_event(r, &(struct agent_event){.kind = AGENT_EVENT_DISCONNECTED});
+	rig_run(r, 5000);
+	rig_clear(r);
+	rig_online(r);
+	now = atoll(strstr(r->log, "\"connection\":") + 13);
+	EXPECT(was > 0 && now > 0 && was != now);
+	snprintf(extra, sizeof(extra), "\"epoch\":1,\"connection\":%lld,", was);
+	rig_start(r, "a", "fake\nfunc f - i ret 7\n", extra);
+	SAW("start of a was sent to an earlier connection");
+	NOT("\"task_id\":\"a\"");
+	snprintf(extra, sizeof(extra), "\"epoch\":1,\"connection\":%lld,", now);
+	rig_start(r, "a", "fake\nfunc f - i ret 7\n", extra);
+	SAW("\"results\":\"7\",\"epoch\":1");
+	rig_free(r);
+}
+
 TEST(lease_policies)
 {
 	struct rig *r = ready();
@@ -524,7 +549,9 @@ TEST_MAIN(T(connects_and_announces) T(backs_off_and_comes_back) T(runs_an_inline
 	types_of_arguments_and_results) T(refusals_say_why) T(every_way_to_end) T(host_functions)
 		  T(printed_lines_are_logged) T(for_others_is_skipped) T(stop_and_duplicates)
 			  T(priorities_and_turns) T(latent_and_invoke) T(results_until_acknowledged)
-				  T(epochs) T(lease_policies) T(results_outlive_the_link)
-					  T(cut_off_message_is_forgotten)
-						  T(offline_outputs_give_way)
-							  T(online_publishers_wait) T(quits))
+				  T(epochs) T(start_of_an_earlier_connection) T(lease_policies)
+					  T(results_outlive_the_link)
+						  T(cut_off_message_is_forgotten)
+							  T(offline_outputs_give_way)
+								  T(online_publishers_wait)
+									  T(quits))

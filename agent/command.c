@@ -319,6 +319,12 @@ void agent_command_start(struct agent *a)
 	struct task *t;
 
 	inline_end(a);
+	if (WIRE_HAS(m, start, connection) && (uint64_t)m->connection != a->link_id) {
+		agent_act_log(a, AGENT_LOG_INFO, "start of %s was sent to an earlier connection",
+			      m->id.at);
+		inline_unused(a);
+		return;
+	}
 	t = agent_task_find(a, m->id, wire_text_of(""));
 	if (t != NULL && !supersedes(a, t, m)) {
 		inline_unused(a);

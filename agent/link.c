@@ -5,7 +5,9 @@
  * Rules: 1. After every connection: subscribe, announce (create, alive), then everything else.
  *        2. The pause before a connection doubles up to a bound and is jittered; it starts anew
  *           once we are online.
- *        3. What was under way when the connection ended counts as not delivered.
+ *        3. Each connection has a number of its own, announced; a start that was sent to an earlier
+ *           one waited at the broker, perhaps for long, and is not for now.
+ *        4. What was under way when the connection ended counts as not delivered.
  */
 #include "agent/state.h"
 #include "base/fmt.h"
@@ -110,6 +112,7 @@ void agent_link_event(struct agent *a, const struct agent_event *e)
 	case AGENT_EVENT_CONNECTED:
 		if (a->link == LINK_CONNECTING) {
 			a->link = LINK_SUBSCRIBING;
+			a->link_id = prng_next(&a->prng) % WIRE_WHOLE + 1;
 			a->subscribe_due = true;
 			a->connect_ms = a->now_ms;
 		}

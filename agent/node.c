@@ -103,6 +103,7 @@ static bool emit_create(struct agent *a)
 
 	WIRE_SET_STR(&m, create, proplet_id, a->config->proplet_id);
 	WIRE_SET_STR(&m, create, namespace_name, name_space(a));
+	WIRE_SET(&m, create, connection, (int64_t)a->link_id);
 	m.seen |= WIRE_BIT(create, metadata);
 	describe(a, d);
 	list_words(&d->tags, lists.tags, sizeof(lists.tags), a->config->tags);
@@ -182,6 +183,7 @@ static bool emit_alive(struct agent *a)
 	WIRE_SET_STR(&m, alive, proplet_id, a->config->proplet_id);
 	WIRE_SET_STR(&m, alive, status, "alive");
 	WIRE_SET_STR(&m, alive, namespace_name, name_space(a));
+	WIRE_SET(&m, alive, connection, (int64_t)a->link_id);
 	WIRE_SET(&m, alive, uptime_ms, (int64_t)(a->now_ms - a->init_ms));
 	WIRE_SET(&m, alive, free_bytes, pool_largest(&a->pool));
 	WIRE_SET(&m, alive, running, running(a));

@@ -190,6 +190,8 @@ struct agent {
 	bool quitting, gone_sent, left;
 	uint32_t backoff_ms, inflight_count, slices_out, turn, host_calls;
 	uint64_t init_ms, connect_ms, alive_ms, metrics_ms, quit_ms;
+	uint64_t
+		link_id; /* of this connection, as announced; a start may name the one it was sent to */
 	uint16_t next_ref;
 	uint64_t busy_since_ms, busy_ms; /* of the load */
 	bool begun;

@@ -65,6 +65,7 @@
 	F(TEXT, function, "function", 0, 256, 0)                                                   \
 	F(INT, epoch, "epoch", 0, WIRE_WHOLE, 0)                                                   \
 	F(INT, lease_ms, "lease_ms", 0, WIRE_WHOLE, 0)                                             \
+	F(INT, connection, "connection", 0, WIRE_WHOLE, 0)                                         \
 	F(TEXT, proplet_id, "proplet_id", 0, WIRE_ID, 0)                                           \
 	F(INT, priority, "priority", 0, 100, 0)                                                    \
 	F(TEXT, image_url, "image_url", 0, 2048, 0)                                                \
@@ -152,12 +153,14 @@
 #define WIRE_CREATE(F, O, W)                                                                       \
 	F(TEXT, proplet_id, "proplet_id", 1, WIRE_ID, NEED)                                        \
 	F(TEXT, namespace_name, "namespace", 0, 256, 0)                                            \
+	F(INT, connection, "connection", 0, WIRE_WHOLE, 0)                                         \
 	O(OBJECT, metadata, "metadata", metadata, 1, 0)
 
 #define WIRE_ALIVE(F, O, W)                                                                        \
 	F(TEXT, proplet_id, "proplet_id", 1, WIRE_ID, NEED)                                        \
 	F(TEXT, status, "status", 0, 32, 0)                                                        \
 	F(TEXT, namespace_name, "namespace", 0, 256, 0)                                            \
+	F(INT, connection, "connection", 0, WIRE_WHOLE, 0)                                         \
 	F(INT, uptime_ms, "uptime_ms", 0, WIRE_WHOLE, 0)                                           \
 	F(INT, free_bytes, "free_bytes", 0, WIRE_WHOLE, 0)                                         \
 	F(INT, running, "running", 0, WIRE_WHOLE, 0)                                               \
