@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The manager's core by stories: one task, nodes that fail, restarts, broadcasts. */
-#include "manager/core/story.h"
+#include "manager/core/story_test.h"
 
 /* ---- one task ---- */
 

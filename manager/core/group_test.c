@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The manager's core by stories: jobs, workflows, schedules, restarts, full tables, a random world. */
-#include "manager/core/story.h"
+#include "manager/core/story_test.h"
 
 /* ---- groups ---- */
 

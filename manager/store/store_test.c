@@ -439,21 +439,23 @@ TEST(bad_addresses_are_named)
 	}
 }
 
-#define ALL                                                                                        \
-	T(tasks_last)                                                                              \
-	T(moves)                                                                                   \
-	T(updates_and_deletes)                                                                     \
-	T(lists)                                                                                   \
-	T(groups)                                                                                  \
-	T(nodes)                                                                                   \
-	T(modules)                                                                                 \
-	T(histories_are_bounded)                                                                   \
-	T(what_is_not_committed_is_gone_after_a_kill) T(order_survives_restarts)                   \
-		T(bad_addresses_are_named)
+/* clang-format off */
+static const struct test_case tests[] = {TEST_LIST_(
+	T(tasks_last)
+	T(moves)
+	T(updates_and_deletes)
+	T(lists)
+	T(groups)
+	T(nodes)
+	T(modules)
+	T(histories_are_bounded)
+	T(what_is_not_committed_is_gone_after_a_kill)
+	T(order_survives_restarts)
+	T(bad_addresses_are_named))};
+/* clang-format on */
 
 int main(int argc, char **argv)
 {
-	static const struct test_case tests[] = {TEST_LIST_(ALL)};
 	const char *postgres = getenv("PROPLET_POSTGRES");
 
 	if (postgres != NULL && postgres[0] != '\0') {

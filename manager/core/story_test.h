@@ -3,8 +3,8 @@
  * What the stories of the manager's core are told with: events in, actions looked at. After every
  * step all invariants are checked. A model of the store stands in for the world.
  */
-#ifndef MANAGER_CORE_STORY_H
-#define MANAGER_CORE_STORY_H
+#ifndef MANAGER_CORE_STORY_TEST_H
+#define MANAGER_CORE_STORY_TEST_H
 
 #pragma GCC diagnostic ignored "-Wunused-function" /* each program uses a part */
 
