@@ -64,8 +64,8 @@ struct agent_config {
 	const char *const *labels; /* "key=value" each, ended by NULL; NULL if none */
 	uint32_t capabilities;     /* bits 1 << enum agent_cap: what the port can do */
 	uint64_t total_memory_bytes, flash_bytes;
-	const char *power;       /* "mains", "battery" or NULL */
-	uint64_t seed;           /* of the agent's random numbers: jitter, WASI random */
+	const char *power; /* "mains", "battery" or NULL */
+	uint64_t seed; /* of jitter, WASI random and connection numbers: another at each start */
 	uint32_t heartbeat_ms;   /* 0: 4000 (Propeller's manager waits 10 s in all) */
 	uint32_t metrics_ms;     /* node metrics; 0: none */
 	uint32_t backoff_ms_min; /* first reconnection pause; 0: 500 */

@@ -134,6 +134,7 @@ bool node_configure(struct agent_config *config)
 	config->labels = labels;
 	config->capabilities = capabilities();
 	config->total_memory_bytes = CONFIG_PROPLET_POOL_BYTES;
+	sys_rand_get(&config->seed, sizeof(config->seed));
 	config->heartbeat_ms = settings_number(SETTINGS_HEARTBEAT);
 	config->metrics_ms = CONFIG_PROPLET_METRICS_MS;
 	config->backoff_ms_min = CONFIG_PROPLET_BACKOFF_MS_MIN;
