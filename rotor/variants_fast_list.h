@@ -7,13 +7,17 @@
 #ifndef ROTOR_VARIANTS_LIST_H
 #define ROTOR_VARIANTS_LIST_H
 
+/* clang-format off */
+
 /* Integer arithmetic. */
 #define SET_COMM(M, ...)                                                                           \
 	M(SS, A, __VA_ARGS__)                                                                      \
 	M(SS, S, __VA_ARGS__)                                                                      \
-	M(AS, A, __VA_ARGS__) M(AS, S, __VA_ARGS__) M(SK, A, __VA_ARGS__) M(SK, S, __VA_ARGS__)    \
-		M(AK, A, __VA_ARGS__) M(AK, S, __VA_ARGS__) M(SL, A, __VA_ARGS__)                  \
-			M(SL, S, __VA_ARGS__) M(AL, A, __VA_ARGS__) M(AL, S, __VA_ARGS__)
+	M(AS, A, __VA_ARGS__)                                                                      \
+	M(AS, S, __VA_ARGS__)                                                                      \
+	M(SK, A, __VA_ARGS__)                                                                      \
+	M(SK, S, __VA_ARGS__) M(AK, A, __VA_ARGS__) M(AK, S, __VA_ARGS__) M(SL, A, __VA_ARGS__)    \
+		M(SL, S, __VA_ARGS__) M(AL, A, __VA_ARGS__) M(AL, S, __VA_ARGS__)
 #define MASK_COMM   0x3fcf
 #define SET_ADD     SET_COMM
 #define MASK_ADD    MASK_COMM
@@ -29,9 +33,11 @@
 #define SET_SHIFT(M, ...)                                                                          \
 	M(SS, A, __VA_ARGS__)                                                                      \
 	M(SS, S, __VA_ARGS__)                                                                      \
-	M(AS, A, __VA_ARGS__) M(AS, S, __VA_ARGS__) M(SA, A, __VA_ARGS__) M(SA, S, __VA_ARGS__)    \
-		M(SK, A, __VA_ARGS__) M(SK, S, __VA_ARGS__) M(AK, A, __VA_ARGS__)                  \
-			M(AK, S, __VA_ARGS__)
+	M(AS, A, __VA_ARGS__)                                                                      \
+	M(AS, S, __VA_ARGS__)                                                                      \
+	M(SA, A, __VA_ARGS__)                                                                      \
+	M(SA, S, __VA_ARGS__) M(SK, A, __VA_ARGS__) M(SK, S, __VA_ARGS__) M(AK, A, __VA_ARGS__)    \
+		M(AK, S, __VA_ARGS__)
 #define MASK_SHIFT      0x3ff
 #define SET_SHIFT64     SET_SHIFT
 #define MASK_SHIFT64    MASK_SHIFT
@@ -43,14 +49,16 @@
 #define SET_FCOMM32(M, ...)                                                                        \
 	M(SS, A, __VA_ARGS__)                                                                      \
 	M(SS, S, __VA_ARGS__)                                                                      \
-	M(AS, A, __VA_ARGS__) M(AS, S, __VA_ARGS__) M(SL, A, __VA_ARGS__) M(SL, S, __VA_ARGS__)    \
-		M(AL, A, __VA_ARGS__) M(AL, S, __VA_ARGS__)
+	M(AS, A, __VA_ARGS__)                                                                      \
+	M(AS, S, __VA_ARGS__)                                                                      \
+	M(SL, A, __VA_ARGS__) M(SL, S, __VA_ARGS__) M(AL, A, __VA_ARGS__) M(AL, S, __VA_ARGS__)
 #define MASK_FCOMM32 0x3c0f
 #define SET_FCOMM64(M, ...)                                                                        \
 	M(SS, A, __VA_ARGS__)                                                                      \
 	M(SS, S, __VA_ARGS__)                                                                      \
-	M(AS, A, __VA_ARGS__) M(AS, S, __VA_ARGS__) M(SD, A, __VA_ARGS__) M(SD, S, __VA_ARGS__)    \
-		M(AD, A, __VA_ARGS__) M(AD, S, __VA_ARGS__)
+	M(AS, A, __VA_ARGS__)                                                                      \
+	M(AS, S, __VA_ARGS__)                                                                      \
+	M(SD, A, __VA_ARGS__) M(SD, S, __VA_ARGS__) M(AD, A, __VA_ARGS__) M(AD, S, __VA_ARGS__)
 #define MASK_FCOMM64 0x3c0f
 #define SET_FSUB     SET_SUB
 #define MASK_FSUB    MASK_SUB
@@ -107,8 +115,9 @@
 	M(SS, S, __VA_ARGS__)                                                                      \
 	M(AS, A, __VA_ARGS__)                                                                      \
 	M(AS, S, __VA_ARGS__)                                                                      \
-	M(SL, A, __VA_ARGS__) M(SL, S, __VA_ARGS__) M(AL, A, __VA_ARGS__) M(AL, S, __VA_ARGS__)    \
-		M(L, A, __VA_ARGS__) M(L, S, __VA_ARGS__)
+	M(SL, A, __VA_ARGS__)                                                                      \
+	M(SL, S, __VA_ARGS__)                                                                      \
+	M(AL, A, __VA_ARGS__) M(AL, S, __VA_ARGS__) M(L, A, __VA_ARGS__) M(L, S, __VA_ARGS__)
 #define MASK_LD     0xfcff
 #define SET_LD_FEW  SET_UN_A
 #define MASK_LD_FEW MASK_UN_A
@@ -128,5 +137,7 @@
 	M(SA, A, __VA_ARGS__)                                                                      \
 	M(SLA, A, __VA_ARGS__) M(SSA, A, __VA_ARGS__) M(LA, A, __VA_ARGS__)
 #define MASK_ST_F 0x944
+
+/* clang-format on */
 
 #endif

@@ -7,6 +7,8 @@
 #ifndef ROTOR_VARIANTS_LIST_H
 #define ROTOR_VARIANTS_LIST_H
 
+/* clang-format off */
+
 /* Integer arithmetic. */
 #define SET_ADD(M, ...)                                                                            \
 	M(SS, A, __VA_ARGS__)                                                                      \
@@ -84,5 +86,7 @@
 #define MASK_ST_ALL          MASK_ST
 #define SET_ST_F(M, ...)     M(SA, A, __VA_ARGS__)
 #define MASK_ST_F            0x4
+
+/* clang-format on */
 
 #endif
