@@ -18,7 +18,6 @@ static void run_slice(const struct agent_slice *slice)
 	event.slice.status = agent_slice_run(slice);
 	events_push(&event);
 	k_busy_wait(CONFIG_PROPLET_SLICE_WAIT_US);
-	k_yield(); /* the shell and the log have the same priority */
 }
 
 static void store(const struct agent_action *action)

@@ -103,6 +103,7 @@ int main(void)
 	for (;;) {
 		step(&event);
 		watchdog_feed();
+		k_yield(); /* the shell and the log have the same priority */
 		node_refresh();
 		panic_report(&config);
 		events_next(&event, actions.wake_ms);

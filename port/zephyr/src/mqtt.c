@@ -425,6 +425,7 @@ static bool next_link(struct agent_event *out)
 		out->kind = AGENT_EVENT_DISCONNECTED;
 		out->link.text = lnk.why != NULL ? lnk.why : "the connection ended";
 		lnk.why = NULL;
+		LOG_WRN("mqtt: disconnected: %s", out->link.text);
 		return true;
 	}
 	return false;
