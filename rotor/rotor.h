@@ -123,12 +123,13 @@ const struct rotor_diag *rotor_load_diag(const struct rotor_loader *loader);
 
 /* What a loader accepts. */
 struct rotor_image_policy {
-	uint16_t target;           /* number of this processor in images: rotor_image_target() */
-	const uint8_t *keys;       /* trusted Ed25519 public keys, 32 bytes each */
+	uint16_t target;     /* number of this processor in images: rotor_image_target() */
+	const uint8_t *keys; /* trusted Ed25519 public keys, 32 bytes each */
 	uint32_t key_count;
-	bool allow_unsigned;       /* an unsigned image is as powerful as the program that loads it */
-	bool allow_unmetered;      /* code without fuel cannot be stopped: for measuring only */
-	const uint8_t *wasm_digest; /* SHA-256 of the module it must have been made from; NULL: any */
+	bool allow_unsigned;  /* an unsigned image is as powerful as the program that loads it */
+	bool allow_unmetered; /* code without fuel cannot be stopped: for measuring only */
+	const uint8_t
+		*wasm_digest; /* SHA-256 of the module it must have been made from; NULL: any */
 	/* Checks an Ed25519 signature (64 bytes) over bytes; NULL: signed images are refused. */
 	bool (*verify)(void *user, const uint8_t *key, const uint8_t *signature, const void *bytes,
 		       size_t count);

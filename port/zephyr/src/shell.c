@@ -125,13 +125,26 @@ static int cmd_pools(const struct shell *sh, size_t argc, char **argv)
 	return 0;
 }
 
-#define LIMITS(X)                                                                                  \
-	X(tasks_max)                                                                               \
-	X(modules_max)                                                                             \
-	X(slice_fuel) X(message_bytes) X(outbox_bytes) X(inflight_max) X(rx_buffer_bytes)          \
-		X(module_bytes_max) X(args_max) X(print_bytes) X(time_ms) X(stack_bytes)           \
-			X(heap_bytes) X(memory_bytes) X(output_bytes) X(memory_bytes_max)          \
-				X(output_bytes_max)
+/* clang-format off */
+#define LIMITS(X) \
+	X(tasks_max) \
+	X(modules_max) \
+	X(slice_fuel) \
+	X(message_bytes) \
+	X(outbox_bytes) \
+	X(inflight_max) \
+	X(rx_buffer_bytes) \
+	X(module_bytes_max) \
+	X(args_max) \
+	X(print_bytes) \
+	X(time_ms) \
+	X(stack_bytes) \
+	X(heap_bytes) \
+	X(memory_bytes) \
+	X(output_bytes) \
+	X(memory_bytes_max) \
+	X(output_bytes_max)
+/* clang-format on */
 
 static int cmd_limits(const struct shell *sh, size_t argc, char **argv)
 {
