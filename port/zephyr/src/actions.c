@@ -2,6 +2,7 @@
 /* Carries out what a step asked for, in its order; answers go to events.c. */
 #include <zephyr/kernel.h>
 #include <zephyr/logging/log.h>
+#include <zephyr/logging/log_ctrl.h>
 #include <zephyr/sys/reboot.h>
 
 #include "app.h"
@@ -73,7 +74,8 @@ static void disconnect(const struct agent_action *action)
 	mqtt_close();
 	if (action->disconnect.last) {
 		LOG_INF("restarting");
-		k_sleep(K_MSEC(200)); /* the log's last lines */
+		k_sleep(K_MSEC(200)); /* what was sent leaves */
+		LOG_PANIC();          /* the log's last lines, too */
 		sys_reboot(SYS_REBOOT_COLD);
 	}
 }
