@@ -489,7 +489,7 @@ void agent_command_lease(struct agent *a)
 		}
 		t->lease_ms = ms;
 		t->lease_end_ms = ms != 0 ? a->now_ms + ms : AGENT_NEVER;
-		t->lease_over = false;
+		t->lease_over = t->unsure = false;
 		if (t->state == AGENT_TASK_PARKED) {
 			agent_task_set(a, t, (enum agent_task_state)t->unparked);
 		}

@@ -8,6 +8,8 @@
  *
  * Rules: 1. Only tasks with an epoch are kept: their manager sends again what we did not get.
  *        2. A record that cannot be read is forgotten, and said so.
+ *        3. A restarted worker does not know how long it was away, so what may have been given to
+ *           another (policy stop or park) waits for its lease to be renewed.
  */
 #include "agent/state.h"
 
@@ -141,7 +143,9 @@ static void on_start(struct agent *a, struct task *t, const struct agent_event *
 	t->journaled = true;
 	if (!agent_start_new(a, t, &a->inbox.m.start)) {
 		lost(a, t, a->inbox.m.start.id.at);
+		return;
 	}
+	t->unsure = t->lease_ms != 0 && t->policy != WIRE_POLICY_KEEP;
 }
 
 static char *keep(struct agent *a, const char *text, uint32_t bytes)

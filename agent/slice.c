@@ -120,7 +120,7 @@ static struct task *next(struct agent *a)
 	for (uint32_t i = 0; i < a->limits.tasks_max; i++) {
 		struct task *t = &a->tasks[i];
 
-		if (t->state != AGENT_TASK_READY) {
+		if (t->state != AGENT_TASK_READY || t->unsure) {
 			continue;
 		}
 		if (best == NULL || t->priority > best->priority ||

@@ -46,6 +46,8 @@ struct task {
 	uint8_t reason;     /* ENDED: enum wire_reason */
 	uint8_t end_wanted; /* RUNNING: reason + 1 to end with when the slice is back */
 	bool daemon, latent, journaled, lease_over;
+	bool unsure; /* restored by a worker that does not know how long it was away: it does not run
+			before the manager renews its lease */
 	bool orphan; /* RUNNING: nobody asks for it any more; forgotten when its slice is back */
 	uint8_t host_round; /* of its HOST_CALL: which one of its slot */
 	bool host_due;      /* WAITING: the HOST_CALL is still to be said */

@@ -179,6 +179,7 @@ void agent_task_forget(struct agent *a, struct task *t)
 	free_block(a, &t->result);
 	free_block(a, &t->report);
 	t->run = NULL;
+	t->end_wanted = 0; /* an orphan's slice may have been told to end */
 	agent_task_set(a, t, AGENT_TASK_FREE);
 }
 

@@ -86,6 +86,11 @@ static struct sim_msg *write_message(enum wire_topic topic, const struct wire_ta
 	return msg_new(topic, payload, n, qos);
 }
 
+static int64_t told_lease(const struct sim_world *w)
+{
+	return w->mutation == SIM_MUTATION_ENDLESS_LEASE ? 24 * HOUR : (int64_t)w->s.lease;
+}
+
 static struct sim_msg *start_message(struct sim_world *w, const struct sim_task *t,
 				     const struct manager_action *a)
 {
@@ -96,8 +101,11 @@ static struct sim_msg *start_message(struct sim_world *w, const struct sim_task 
 
 	WIRE_SET_STR(&m, start, id, t->id);
 	WIRE_SET_STR(&m, start, name, "run");
-	WIRE_SET(&m, start, epoch, a->epoch);
-	WIRE_SET(&m, start, lease_ms, (int64_t)w->s.lease);
+	WIRE_SET(&m, start, epoch, w->mutation == SIM_MUTATION_SAME_EPOCH ? 1 : a->epoch);
+	if (a->node->connection != 0) {
+		WIRE_SET(&m, start, connection, (int64_t)a->node->connection);
+	}
+	WIRE_SET(&m, start, lease_ms, told_lease(w));
 	WIRE_SET_STR(&m, start, proplet_id, a->node->id);
 	WIRE_SET(&m, start, priority, 50);
 	WIRE_SET(&m, start, policy, policies[t->policy]);
@@ -138,7 +146,7 @@ static struct sim_msg *lease_message(struct sim_world *w, const struct manager_a
 	}
 	m.seen |= WIRE_BIT(lease, tasks);
 	m.tasks = (struct wire_objects){&held[0].link, &held[n - 1].link, n};
-	WIRE_SET(&m, lease, lease_ms, (int64_t)w->s.lease);
+	WIRE_SET(&m, lease, lease_ms, told_lease(w));
 	return write_message(WIRE_TOPIC_LEASE_TO, &wire_table_lease, &m, 0);
 }
 
@@ -386,6 +394,7 @@ static void on_create(struct sim_world *w, const struct wire_create *m)
 	f->fit.battery_percent = 255;
 	f->fit.mains = true;
 	f->heartbeat_ms = (uint32_t)m->metadata.heartbeat_ms;
+	f->connection = (uint64_t)m->connection;
 	f->ours = true;
 	f->direct = m->metadata.direct;
 	e.u.node = *f;
@@ -406,6 +415,7 @@ static void on_alive(struct sim_world *w, const struct wire_alive *m)
 	}
 	e.u.alive.id = m->proplet_id.at;
 	e.u.alive.held = held;
+	e.u.alive.connection = (uint64_t)m->connection;
 	e.u.alive.held_count = n;
 	e.u.alive.held_complete = WIRE_HAS(m, alive, tasks) && !m->tasks_more;
 	e.u.alive.has_free = WIRE_HAS(m, alive, free_bytes);
@@ -523,7 +533,7 @@ static void add_task(struct sim_world *w, struct sim_task *t)
 	s->idempotent = t->idempotent;
 	s->queue = true;
 	s->policy = (enum manager_policy)t->policy;
-	s->lease_ms = (uint32_t)w->s.lease;
+	s->lease_ms = w->mutation == SIM_MUTATION_EARLY_DEATH ? 1 : (uint32_t)w->s.lease;
 	s->restart_attempts = (uint32_t)w->s.restarts;
 	s->restart_backoff_ms = 1000;
 	s->need.memory_bytes = 2048;

@@ -312,7 +312,7 @@ static void watch(struct sim_world *w, uint32_t n, const struct sim_msg *m)
 			world_tell(w, s.id.at, "%s hears start, epoch %u", w->nodes[n].id,
 				   (unsigned)s.epoch);
 			if (t != NULL) {
-				truth_lease(w, n, t, (uint64_t)s.epoch, (uint64_t)s.lease_ms);
+				truth_lease(w, n, t, (uint64_t)s.epoch, w->s.lease);
 			}
 		}
 	} else if (m->topic == WIRE_TOPIC_LEASE_TO) {
@@ -326,8 +326,7 @@ static void watch(struct sim_world *w, uint32_t n, const struct sim_msg *m)
 				struct sim_task *t = truth_task(w, h->id.at, h->id.bytes);
 
 				if (t != NULL) {
-					truth_lease(w, n, t, (uint64_t)h->epoch,
-						    (uint64_t)s.lease_ms);
+					truth_lease(w, n, t, (uint64_t)h->epoch, w->s.lease);
 				}
 			}
 		}
@@ -342,9 +341,7 @@ static void hear(struct sim_world *w, uint32_t n, const struct sim_msg *m)
 	char topic[160];
 	size_t length = wire_topic_write(&w->place, m->topic, node->id, topic, sizeof(topic));
 
-	if (w->mutation != SIM_MUTATION_ENDLESS_LEASE) {
-		watch(w, n, m);
-	}
+	watch(w, n, m);
 	for (uint32_t at = 0; at == 0 || at < m->bytes; at += AGENT_PIECE_BYTES_MAX) {
 		e.message.topic = topic;
 		e.message.topic_bytes = (uint32_t)length;

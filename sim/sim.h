@@ -56,8 +56,7 @@ void scenario_explain(void);
 	X(FORGET_STORE, "forget-store", "one transition in fifty is not stored")                   \
 	X(DROP_RESULT, "drop-result", "one acknowledged result in fifty is not kept")              \
 	X(EARLY_DEATH, "early-death", "a silent worker's leases count as over at once")            \
-	X(ENDLESS_LEASE, "endless-lease", "workers do not see their leases end")                   \
-	X(NO_RETRY, "no-retry", "results are sent once only")                                      \
+	X(ENDLESS_LEASE, "endless-lease", "workers are told of leases that never end")             \
 	X(TWICE, "run-twice", "one start in twenty also goes to another worker")
 
 enum sim_mutation {

@@ -178,6 +178,7 @@ struct manager_node {
 	uint64_t seen_ms;
 	uint64_t due_ms;
 	uint64_t drain_deadline_ms;
+	uint64_t connection; /* as it told last; a start names it, see docs/protocol.md */
 	uint32_t heartbeat_ms;
 	uint32_t tasks; /* list of assigned tasks */
 	uint32_t heap_pos;
@@ -204,6 +205,7 @@ struct manager_node_facts {
 	const char *id;
 	const char *name; /* given by the caller; kept when the node is known */
 	struct placement_node fit;
+	uint64_t connection; /* number of its connection; 0 when it tells none */
 	uint32_t heartbeat_ms;
 	bool ours, direct, embedded;
 };
@@ -245,6 +247,7 @@ struct manager_event {
 		struct {
 			const char *id;
 			const struct manager_held *held;
+			uint64_t connection; /* 0 when it tells none */
 			uint32_t held_count;
 			uint32_t free_bytes;
 			uint8_t load_percent, battery_percent;

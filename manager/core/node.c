@@ -157,6 +157,7 @@ static void take_facts(struct manager *m, struct manager_node *n,
 	n->ours = f->ours;
 	n->direct = f->direct;
 	n->embedded = f->embedded;
+	n->connection = f->connection;
 	n->heartbeat_ms = f->heartbeat_ms != 0 ? f->heartbeat_ms
 			  : f->embedded        ? m->config.heartbeat_embedded_ms
 					       : m->config.heartbeat_ms;
@@ -277,6 +278,7 @@ static void alive(struct manager *m, const struct manager_event *e)
 		return;
 	}
 	node_alive(m, n);
+	n->connection = e->u.alive.connection != 0 ? e->u.alive.connection : n->connection;
 	n->fit.free_bytes = e->u.alive.has_free ? e->u.alive.free_bytes : n->fit.free_bytes;
 	n->fit.load_percent = e->u.alive.has_load ? e->u.alive.load_percent : n->fit.load_percent;
 	if (e->u.alive.has_battery) {

@@ -45,6 +45,7 @@ static void on_create(struct service *s, const char *topic, json_t *m)
 	}
 	metadata = json_is_object(metadata) ? json_incref(metadata) : json_object();
 	node_facts(id, metadata, &e.u.node);
+	e.u.node.connection = (uint64_t)int_of(m, "connection", 0);
 	name_make(name, sizeof(name));
 	e.u.node.name = name;
 	text = json_dumps(metadata, JSON_COMPACT);
@@ -122,6 +123,7 @@ static void on_alive(struct service *s, const char *topic, json_t *m)
 		return;
 	}
 	e.u.alive.id = id;
+	e.u.alive.connection = (uint64_t)int_of(m, "connection", 0);
 	e.u.alive.has_free = json_is_number(json_object_get(m, "free_bytes"));
 	e.u.alive.free_bytes = number_u32(m, "free_bytes");
 	e.u.alive.has_load = json_is_number(json_object_get(m, "load_percent"));

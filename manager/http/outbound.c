@@ -154,6 +154,10 @@ static void set_ours(json_t *to, const json_t *spec, const struct manager_action
 	}
 	json_object_set_new(to, "priority", json_integer(a->task->priority));
 	json_object_set_new(to, "epoch", json_integer(a->epoch));
+	if (a->node != NULL && a->node->connection != 0) {
+		json_object_set_new(to, "connection",
+				    json_integer((json_int_t)a->node->connection));
+	}
 	if (a->task->lease_ms != 0) {
 		json_object_set_new(to, "lease_ms", json_integer(a->task->lease_ms));
 	}
