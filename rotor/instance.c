@@ -288,6 +288,7 @@ enum rotor_err rotor_instantiate(void *block, size_t block_bytes, const struct r
 	in->stack_cells = o.stack_cells;
 	in->heap_at = o.heap_at;
 	in->heap_bytes = o.heap_bytes;
+	in->table_elems_max = limits->table_elems_max;
 	in->deepest = in->number;
 	set_pointers(in, &o);
 	init_tables(in, limits);
@@ -305,18 +306,13 @@ enum rotor_err rotor_instantiate(void *block, size_t block_bytes, const struct r
 /* The limits that led to this block's layout. */
 static struct rotor_limits limits_of(const struct rotor_instance *in)
 {
-	const struct rotor_module *m = in->module;
-	struct rotor_limits limits = {
+	return (struct rotor_limits){
 		.stack_bytes = in->stack_cells * 4,
 		.heap_bytes = in->heap_bytes,
+		.table_elems_max = in->table_elems_max,
 		.memory_bytes_max = in->own_memory.room,
 		.memory_used_only = in->own_memory.used_only,
 	};
-
-	for (uint32_t i = m->table_imports; i < m->table_count; i++) {
-		limits.table_elems_max += in->tables[i - m->table_imports].max;
-	}
-	return limits;
 }
 
 enum rotor_err rotor_attach(void *block, size_t block_bytes, const struct rotor_module *m,

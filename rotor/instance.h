@@ -111,6 +111,7 @@ struct rotor_instance {
 	uint32_t result_at, result_func;
 	uint32_t init_at;
 	uint32_t heap_at, heap_bytes;
+	uint32_t table_elems_max; /* the limit that the tables' rooms were shared out from */
 	int32_t exit_code;
 	uint32_t host_charge; /* of host functions, not yet taken from the fuel */
 	uint8_t state, init, trap;
