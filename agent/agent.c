@@ -228,6 +228,7 @@ bool agent_task_view(const struct agent *a, uint32_t slot, struct agent_task_vie
 		.daemon = t->daemon,
 		.latent = t->latent,
 		.invocation = t->invocation_id != NULL,
+		.native = t->native,
 	};
 	return true;
 }

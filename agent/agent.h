@@ -73,6 +73,11 @@ struct agent_config {
 	uint8_t qos;             /* of publications and subscriptions: 0, 1, 2 */
 	bool journal;            /* the port carries out JOURNAL_* and replays at boot */
 	bool store; /* the port carries out STORE_*; otherwise modules live in the pool */
+	/* Native images: whom to trust, what is allowed; wasm_digest is set by the agent. NULL:
+	 * none are run. They are executed where the store has mapped them, or in the pool if what
+	 * lies there can be executed. */
+	const struct rotor_image_policy *images;
+	bool images_in_pool;
 };
 
 /* What tasks may use at most, and the capacities of the agent's tables. 0 takes the default in
@@ -284,6 +289,7 @@ struct agent_action {
 			uint32_t offset, size;
 			const void *data; /* WRITE: size bytes */
 			bool keep;        /* DROP: bytes stored may be resumed */
+			bool executable;  /* OPEN, COMMIT: a native image, to be mapped so */
 		} store;
 		struct {
 			uint16_t key; /* small numbers: below 2 * tasks_max */
@@ -366,6 +372,7 @@ struct agent_task_view {
 	uint32_t pool_bytes; /* that the task holds in the pool */
 	uint8_t priority;
 	bool daemon, latent, invocation;
+	bool native; /* it runs from a native image */
 };
 
 struct agent_stats {

@@ -186,7 +186,10 @@ static bool take_module(struct agent *a, struct task *t, const struct wire_start
 		agent_task_end(a, t, WIRE_REASON_MODULE, "the file is empty");
 		return false;
 	}
-	if (WIRE_HAS(m, start, module)) {
+	module = agent_image_want(a, t, m);
+	if (module != NULL) {
+		/* its module runs instead if it cannot be had */
+	} else if (WIRE_HAS(m, start, module)) {
 		module = agent_module_want(a, m->module.digest.sha256, NULL,
 					   (uint32_t)m->module.size, in->problem,
 					   sizeof(in->problem));
@@ -200,6 +203,10 @@ static bool take_module(struct agent *a, struct task *t, const struct wire_start
 	}
 	if (module == NULL) {
 		agent_task_end(a, t, WIRE_REASON_REFUSED, "%s", in->problem);
+		return false;
+	}
+	if (module->image && !WIRE_HAS(m, start, native)) {
+		agent_task_end(a, t, WIRE_REASON_MODULE, "a native image was named as a module");
 		return false;
 	}
 	t->module = agent_module_idx(a, module);

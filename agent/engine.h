@@ -47,6 +47,7 @@ struct agent_module_facts {
 	bool prints;    /* imports functions that print: it needs a print buffer */
 	bool uses_heap; /* imports malloc and the like, or host functions that allocate for it */
 	bool uses_wasi;
+	bool native; /* loaded from an image */
 };
 
 /* An exported function. */
@@ -74,6 +75,15 @@ struct agent_engine {
 				      size_t wasm_bytes, struct agent_module **out, size_t *used,
 				      struct rotor_diag *diag);
 	void (*unload)(struct agent_module *module);
+
+	/* Native images; NULL: it runs none. image_target: the processor's name in starts, and the
+	 * version of the contract with native code; NULL when this build runs none. load_image: as
+	 * load_mapped, for an image in memory that can be executed, if the policy allows it. */
+	const char *(*image_target)(uint32_t *abi);
+	enum rotor_err (*load_image)(void *block, size_t block_bytes, const void *image,
+				     size_t image_bytes, const struct rotor_image_policy *policy,
+				     struct agent_module **out, size_t *used,
+				     struct rotor_diag *diag);
 
 	void (*facts)(const struct agent_module *module, struct agent_module_facts *out);
 	/* The exported function of that name; false when there is none. */

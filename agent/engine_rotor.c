@@ -114,6 +114,26 @@ static enum rotor_err load_mapped(void *block, size_t block_bytes, const void *w
 	return ROTOR_OK;
 }
 
+static const char *image_target(uint32_t *abi)
+{
+	*abi = rotor_image_abi();
+	return rotor_image_target_name(rotor_image_target());
+}
+
+static enum rotor_err load_image(void *block, size_t block_bytes, const void *image,
+				 size_t image_bytes, const struct rotor_image_policy *policy,
+				 struct agent_module **out, size_t *used, struct rotor_diag *diag)
+{
+	const struct rotor_module *module;
+	struct rotor_image_policy p = *policy;
+
+	p.target = rotor_image_target();
+	TRY(rotor_load_image(block, block_bytes, image, image_bytes, &p, &module, diag));
+	*used = rotor_module_bytes(module);
+	*out = (struct agent_module *)(uintptr_t)module;
+	return ROTOR_OK;
+}
+
 static void unload(struct agent_module *module)
 {
 }
@@ -161,6 +181,7 @@ static void facts(const struct agent_module *module, struct agent_module_facts *
 		.memory_bytes_min = info.has_memory ? info.memory_bytes_min : 0,
 		.memory_bytes_used = info.has_memory ? info.memory_bytes_used : 0,
 		.memory_grows = info.memory_grows,
+		.native = info.native_bytes != 0,
 		.uses_heap = rotor_import_wants_heap(module_of(module)),
 	};
 	for (uint32_t i = 0; rotor_module_import(module_of(module), i, &import); i++) {
@@ -211,9 +232,26 @@ static bool export_name(const struct agent_module *module, uint32_t i, const cha
 
 /* ---- instances */
 
+/* A stack is given in the interpreter's terms: native frames have wider cells on a 64-bit processor,
+ * and native code needs some for itself. */
+static struct rotor_limits limits_of(const struct agent_module *module,
+				     const struct rotor_limits *limits)
+{
+	struct rotor_limits l = *limits;
+	struct rotor_module_info info;
+
+	rotor_module_info(module_of(module), &info);
+	if (info.native_bytes != 0 && l.stack_bytes != 0) {
+		l.stack_bytes = l.stack_bytes * (uint32_t)(sizeof(void *) / 4) + info.native_bytes;
+	}
+	return l;
+}
+
 static size_t instance_bytes(const struct agent_module *module, const struct rotor_limits *limits)
 {
-	return rotor_instance_bytes(module_of(module), limits);
+	struct rotor_limits l = limits_of(module, limits);
+
+	return rotor_instance_bytes(module_of(module), &l);
 }
 
 static void set_imports(struct agent_run *run)
@@ -229,8 +267,10 @@ static enum rotor_err instantiate(void *block, size_t block_bytes, struct agent_
 				  struct agent_run *run, const struct rotor_limits *limits,
 				  struct agent_instance **out, struct rotor_diag *diag)
 {
+	struct rotor_limits l = limits_of(module, limits);
+
 	set_imports(run);
-	return rotor_instantiate(block, block_bytes, module_of(module), &run->imports, limits,
+	return rotor_instantiate(block, block_bytes, module_of(module), &run->imports, &l,
 				 (struct rotor_instance **)out, diag);
 }
 
@@ -353,6 +393,8 @@ const struct agent_engine agent_engine_rotor = {
 	.load_diag = load_diag,
 	.load_drop = load_drop,
 	.load_mapped = load_mapped,
+	.image_target = image_target,
+	.load_image = load_image,
 	.unload = unload,
 	.facts = facts,
 	.find = find,

@@ -187,6 +187,42 @@ static enum rotor_err load_mapped(void *block, size_t block_bytes, const void *w
 	return err;
 }
 
+static const char *image_target(uint32_t *abi)
+{
+	*abi = 1;
+	return "fake";
+}
+
+/* The rules of an image, as far as its line tells. */
+static const char *image_wrong(const struct fake_module *m, const struct rotor_image_policy *p)
+{
+	const char *at = strncmp(m->text, "fake\nimage ", 11) == 0 ? m->text + 11 : NULL;
+	int64_t key = at != NULL ? number(&at) : 0;
+	char digest[WIRE_DIGEST_TEXT];
+
+	CHECK(at != NULL, "this is no native image");
+	CHECK(key != 0 || p->allow_unsigned, "the image is not signed");
+	CHECK(key == 0 || (p->key_count > 0 && p->keys[0] == key),
+	      "the image is signed by a key that is not trusted here");
+	wire_digest_text(p->wasm_digest, digest);
+	CHECK(wire_text_is(word(&at), digest), "the image was made from another module");
+	return NULL;
+}
+
+static enum rotor_err load_image(void *block, size_t block_bytes, const void *image, size_t bytes,
+				 const struct rotor_image_policy *policy, struct agent_module **out,
+				 size_t *used, struct rotor_diag *diag)
+{
+	enum rotor_err err = load_mapped(block, block_bytes, image, bytes, out, used, diag);
+	const char *wrong = err == ROTOR_OK ? image_wrong((void *)*out, policy) : NULL;
+
+	if (wrong != NULL) {
+		diag->code = err = ROTOR_ERR_ARGUMENT;
+		fmt_str(diag->text, sizeof(diag->text), "%s", wrong);
+	}
+	return err;
+}
+
 static void unload(struct agent_module *module)
 {
 }
@@ -204,6 +240,7 @@ static void facts(const struct agent_module *module, struct agent_module_facts *
 		.prints = m->wasi,
 		.uses_wasi = m->wasi,
 		.uses_heap = m->heap,
+		.native = strncmp(m->text, "fake\nimage ", 11) == 0,
 	};
 }
 
@@ -725,6 +762,8 @@ const struct agent_engine agent_engine_fake = {
 	.load_diag = load_diag,
 	.load_drop = load_drop,
 	.load_mapped = load_mapped,
+	.image_target = image_target,
+	.load_image = load_image,
 	.unload = unload,
 	.facts = facts,
 	.find = find,

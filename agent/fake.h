@@ -8,6 +8,8 @@
  *     mem BYTES                   linear memory (default 256)
  *     grow                        its memory may grow
  *     wasi | heap                 as if it imported WASI's fd_write, libc's malloc
+ *     image KEY DIGEST            it is a native image, signed with the key whose first byte is
+ *                                 KEY (0: unsigned), of the module of that digest
  *     func NAME PARAMS RESULTS OP...   types are letters i I f F, "-" for none
  *
  * with operations, ended by ';':

@@ -129,7 +129,7 @@ static bool chunk_begin(struct agent *a)
 	if (WIRE_HAS(c, chunk, size) && m->size == 0) {
 		m->size = (uint32_t)c->size;
 	}
-	if (!m->in_store && m->loader == NULL &&
+	if (!m->in_store && m->loader == NULL && m->code == NULL &&
 	    !agent_module_begin_load(a, m, size_guess(a, m), diag, sizeof(diag))) {
 		fail(a, m, diag);
 		return false;
@@ -242,6 +242,15 @@ void agent_fetch_chunk_end(struct agent *a, bool whole)
 
 /* ---- the store's answers */
 
+static void mapped_loaded(struct agent *a, struct module *m)
+{
+	pool_free(&a->pool, m->arrival);
+	m->arrival = NULL;
+	m->state = MODULE_LOADED;
+	m->used_ms = a->now_ms;
+	agent_module_ready(a, m);
+}
+
 static void store_complete(struct agent *a, struct module *m, const struct agent_event *e)
 {
 	struct rotor_diag diag = {.text = ""};
@@ -251,6 +260,14 @@ static void store_complete(struct agent *a, struct module *m, const struct agent
 	m->opened = true;
 	m->begun = false;
 	m->size = e->store.bytes;
+	if (m->image && e->store.mapped != NULL) {
+		if (!agent_image_load(a, m, e->store.mapped, m->size, why, sizeof(why))) {
+			fail(a, m, why);
+			return;
+		}
+		mapped_loaded(a, m);
+		return;
+	}
 	if (e->store.mapped == NULL) {
 		if (!agent_module_begin_load(a, m, m->size, why, sizeof(why))) {
 			fail(a, m, why);
@@ -276,11 +293,7 @@ static void store_complete(struct agent *a, struct module *m, const struct agent
 		return;
 	}
 	pool_shrink(&a->pool, m->block, used);
-	pool_free(&a->pool, m->arrival);
-	m->arrival = NULL;
-	m->state = MODULE_LOADED;
-	m->used_ms = a->now_ms;
-	agent_module_ready(a, m);
+	mapped_loaded(a, m);
 }
 
 static void store_partial(struct agent *a, struct module *m, uint32_t offset)
@@ -458,6 +471,7 @@ static void say(struct agent *a, struct module *m)
 	action->store.digest = digest;
 	action->store.size = m->size;
 	action->store.keep = m->has_digest;
+	action->store.executable = m->image;
 	if (m->state == MODULE_READING) {
 		action->store.offset = m->arrival->got;
 		action->store.size =

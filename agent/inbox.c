@@ -27,7 +27,7 @@ static uint64_t ignored(enum wire_topic topic)
 	if (topic == WIRE_TOPIC_START || topic == WIRE_TOPIC_START_TO) {
 		return WIRE_BIT(start, parent_results) | WIRE_BIT(start, cli_args) |
 		       WIRE_BIT(start, hal_storage_path) | WIRE_BIT(start, kbs_resource_path) |
-		       WIRE_BIT(start, mode) | WIRE_BIT(start, native) | WIRE_BIT(start, aot);
+		       WIRE_BIT(start, mode);
 	}
 	return 0;
 }

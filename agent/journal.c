@@ -38,7 +38,7 @@ bool agent_journal_accept(struct agent *a, struct task *t, const struct wire_sta
 
 	record.seen &=
 		~(WIRE_BIT(start, file) | WIRE_BIT(start, proplet_id) | WIRE_BIT(start, state));
-	if (module->has_digest) {
+	if (module->has_digest && !module->image) {
 		memcpy(record.module.digest.sha256, module->digest, AGENT_DIGEST_BYTES);
 		record.module.size = module->size;
 		record.module.seen = WIRE_BIT(module, digest) | WIRE_BIT(module, size);
@@ -75,6 +75,9 @@ bool agent_journal_result(struct agent *a, struct task *t)
 	WIRE_SET(&m, results, memory_bytes, t->memory_peak);
 	WIRE_SET(&m, results, stack_bytes, t->stack_peak);
 	WIRE_SET(&m, results, exit_code, t->exit_code);
+	if (t->native) {
+		WIRE_SET_STR(&m, results, engine, "native");
+	}
 	if (wire_write(&wire_table_results, &m, 0, NULL, 0) > a->out->text_bytes) {
 		return true; /* too long to keep, and to send: report.c says so */
 	}
@@ -186,6 +189,7 @@ static void restore(struct agent *a, struct task *t, const struct wire_results *
 	t->memory_peak = (uint32_t)m->memory_bytes;
 	t->stack_peak = (uint32_t)m->stack_bytes;
 	t->exit_code = (int32_t)m->exit_code;
+	t->native = WIRE_HAS(m, results, engine) && wire_text_is(m->engine, "native");
 }
 
 /* The message is read into a block of the pool: it may be longer than any that we receive. */

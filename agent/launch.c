@@ -183,6 +183,23 @@ static void choose_limits(struct agent *a, struct task *t, const struct agent_mo
 	}
 }
 
+/* The module of an image may run where the image cannot. */
+static void __attribute__((format(printf, 3, 4)))
+refuse(struct agent *a, struct task *t, const char *format, ...)
+{
+	char text[160];
+	va_list args;
+
+	va_start(args, format);
+	fmt_vstr(text, sizeof(text), format, args);
+	va_end(args);
+	if (a->modules[t->module].image) {
+		agent_image_fall_back(a, t, text);
+	} else {
+		agent_task_end(a, t, WIRE_REASON_REFUSED, "%s", text);
+	}
+}
+
 static bool make_instance(struct agent *a, struct task *t, const struct agent_module_facts *facts)
 {
 	struct rotor_limits limits;
@@ -202,9 +219,8 @@ static bool make_instance(struct agent *a, struct task *t, const struct agent_mo
 		t->instance_block = pool_alloc(&a->pool, bytes);
 	}
 	if (t->instance_block == NULL) {
-		agent_task_end(a, t, WIRE_REASON_REFUSED,
-			       "no room: needs %llu bytes, the largest free block is %u bytes",
-			       (unsigned long long)bytes, (unsigned)pool_largest(&a->pool));
+		refuse(a, t, "no room: needs %llu bytes, the largest free block is %u bytes",
+		       (unsigned long long)bytes, (unsigned)pool_largest(&a->pool));
 		return false;
 	}
 	if (engine_of(a)->instantiate(t->instance_block, bytes, module_of(a, t), t->run, &limits,
@@ -212,7 +228,7 @@ static bool make_instance(struct agent *a, struct task *t, const struct agent_mo
 		pool_free(&a->pool, t->instance_block);
 		t->instance_block = NULL;
 		t->instance = NULL;
-		agent_task_end(a, t, WIRE_REASON_REFUSED, "%s", diag.text);
+		refuse(a, t, "%s", diag.text);
 		return false;
 	}
 	t->run->instance = t->instance;
@@ -342,6 +358,7 @@ static bool prepare(struct agent *a, struct task *t, const struct agent_func *f)
 	struct agent_module_facts facts;
 
 	engine_of(a)->facts(module_of(a, t), &facts);
+	t->native = facts.native;
 	return make_extra(a, t, &facts) && make_instance(a, t, &facts) && call(a, t, f);
 }
 

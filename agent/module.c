@@ -44,10 +44,12 @@ static void free_parts(struct agent *a, struct module *m)
 		a->engine->unload(m->module);
 	}
 	pool_free(&a->pool, m->block);
+	pool_free(&a->pool, m->code);
 	pool_free(&a->pool, m->arrival);
 	m->loader = NULL;
 	m->module = NULL;
 	m->block = NULL;
+	m->code = NULL;
 	m->arrival = NULL;
 }
 
@@ -231,6 +233,9 @@ bool agent_module_begin_load(struct agent *a, struct module *m, uint32_t size, c
 			(unsigned)size, (unsigned)a->limits.module_bytes_max);
 		return false;
 	}
+	if (m->image) {
+		return agent_image_begin(a, m, size, diag, diag_bytes);
+	}
 	agent_make_room(a, size != 0 ? want : LOAD_BYTES);
 	bytes = (uint32_t)BASE_MIN(want, (size_t)pool_largest(&a->pool));
 	m->block = pool_alloc(&a->pool, bytes);
@@ -287,6 +292,13 @@ bool agent_module_feed(struct agent *a, struct module *m, const void *data, uint
 			(unsigned)a->limits.module_bytes_max);
 		return false;
 	}
+	if (m->code != NULL) {
+		if (bytes > pool_block_bytes(&a->pool, m->code) - m->arrival->got) {
+			fmt_str(diag, diag_bytes, "the image is longer than it was said to be");
+			return false;
+		}
+		memcpy((char *)m->code + m->arrival->got, data, bytes);
+	}
 	sha256_add(&m->arrival->sum, data, bytes);
 	if (m->side_store) {
 		write_side(a, m, data, bytes);
@@ -328,7 +340,7 @@ bool agent_module_end(struct agent *a, struct module *m, char *diag, size_t diag
 	size_t used = 0;
 
 	sha256_end(&m->arrival->sum, digest);
-	if (m->loader == NULL) {
+	if (m->loader == NULL && m->code == NULL) {
 		memcpy(m->digest, digest, sizeof(digest));
 		return false; /* diag was told when there was no room for it */
 	}
@@ -336,11 +348,14 @@ bool agent_module_end(struct agent *a, struct module *m, char *diag, size_t diag
 		fmt_str(diag, diag_bytes, "its bytes have another digest than the one asked for");
 		return false;
 	}
-	if (a->engine->load_end(m->loader, &m->module, &used) != ROTOR_OK) {
+	if (m->code != NULL) {
+		CHECK(agent_image_load(a, m, m->code, m->arrival->got, diag, diag_bytes), false);
+	} else if (a->engine->load_end(m->loader, &m->module, &used) != ROTOR_OK) {
 		return load_failed(a, m, diag, diag_bytes);
+	} else {
+		m->loader = NULL;
+		pool_shrink(&a->pool, m->block, used);
 	}
-	m->loader = NULL;
-	pool_shrink(&a->pool, m->block, used);
 	memcpy(m->digest, digest, sizeof(digest));
 	m->has_digest = true;
 	if (m->side_store) {
@@ -385,7 +400,12 @@ void agent_module_failed(struct agent *a, struct module *m, const char *why)
 	for (uint32_t i = 0; i < a->limits.tasks_max; i++) {
 		struct task *t = &a->tasks[i];
 
-		if (t->state == AGENT_TASK_FETCHING && t->module == idx) {
+		if (t->state != AGENT_TASK_FETCHING || t->module != idx) {
+			continue;
+		}
+		if (m->image) {
+			agent_image_fall_back(a, t, why);
+		} else {
 			agent_task_end(a, t, agent_module_reason(why), "%s",
 				       why); /* the last one drops it */
 		}
@@ -407,7 +427,8 @@ static void check(const struct agent *a, const struct module *m)
 	ASSERT((m->arrival != NULL) == (m->state != MODULE_FREE && m->state != MODULE_LOADED &&
 					m->state != MODULE_CLOSING));
 	ASSERT(m->loader == NULL || m->block != NULL);
-	ASSERT(m->state != MODULE_FREE || m->block == NULL);
+	ASSERT(m->state != MODULE_FREE || (m->block == NULL && m->code == NULL));
+	ASSERT(m->code == NULL || m->image);
 }
 
 void agent_module_check_all(const struct agent *a)

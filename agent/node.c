@@ -19,7 +19,7 @@ static const char *name_space(const struct agent *a)
 /* ---- create */
 
 struct lists {
-	char tags[LIST_BYTES_MAX], labels[LIST_BYTES_MAX], features[256], caps[128];
+	char tags[LIST_BYTES_MAX], labels[LIST_BYTES_MAX], features[256], caps[128], keys[192];
 };
 
 static void list_words(struct wire_list *list, char *buf, size_t cap, const char *const *words)
@@ -58,6 +58,39 @@ static void list_caps(struct wire_list *list, char *buf, size_t cap, uint32_t ca
 		if (caps >> i & 1) {
 			wire_list_add(list, buf, cap, words[i], strlen(words[i]));
 		}
+	}
+}
+
+/* The first 16 digits of each key that is trusted; "unsigned" where that is allowed. */
+static void list_keys(struct wire_list *list, char *buf, size_t cap,
+		      const struct rotor_image_policy *p)
+{
+	static const char digits[] = "0123456789abcdef";
+	char id[16];
+
+	for (uint32_t i = 0; i < p->key_count; i++) {
+		for (size_t k = 0; k < sizeof(id); k++) {
+			uint8_t byte = p->keys[32 * (size_t)i + k / 2];
+
+			id[k] = digits[k % 2 == 0 ? byte >> 4 : byte & 15];
+		}
+		wire_list_add(list, buf, cap, id, sizeof(id));
+	}
+	if (p->allow_unsigned) {
+		wire_list_add(list, buf, cap, "unsigned", strlen("unsigned"));
+	}
+}
+
+static void describe_images(struct agent *a, struct wire_metadata *m, char *keys, size_t cap)
+{
+	uint32_t abi = 0;
+	const char *target = agent_image_target(a, &abi);
+
+	if (target != NULL) {
+		WIRE_SET_STR(m, metadata, aot_target, target);
+		WIRE_SET(m, metadata, aot_abi, abi);
+		list_keys(&m->keys, keys, cap, a->config->images);
+		m->seen |= WIRE_BIT(metadata, keys);
 	}
 }
 
@@ -110,6 +143,7 @@ static bool emit_create(struct agent *a)
 	list_labels(&d->labels, lists.labels, sizeof(lists.labels), a->config->labels);
 	list_words(&d->features, lists.features, sizeof(lists.features), a->engine->features);
 	list_caps(&d->capabilities, lists.caps, sizeof(lists.caps), a->config->capabilities);
+	describe_images(a, d, lists.keys, sizeof(lists.keys));
 	d->seen |= WIRE_BIT(metadata, features) | WIRE_BIT(metadata, capabilities);
 	d->seen |= d->tags.count > 0 ? WIRE_BIT(metadata, tags) : 0;
 	d->seen |= d->labels.count > 0 ? WIRE_BIT(metadata, labels) : 0;

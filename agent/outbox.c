@@ -139,6 +139,18 @@ static bool send_log(struct agent *a, const struct task *t, const struct record 
 	return agent_publish(a, WIRE_TOPIC_LOGS, &m, NONE);
 }
 
+static bool send_event(struct agent *a, const struct task *t, const struct record *r,
+		       struct wire_text data)
+{
+	struct wire_event m = {0};
+
+	WIRE_SET_STR(&m, event, proplet_id, a->config->proplet_id);
+	WIRE_SET(&m, event, kind, ((struct wire_text){(const char *)(r + 1), r->name_bytes}));
+	WIRE_SET_STR(&m, event, task_id, t->id);
+	WIRE_SET(&m, event, text, data);
+	return agent_publish(a, WIRE_TOPIC_EVENT, &m, NONE);
+}
+
 static bool send_app(struct agent *a, const struct task *t, const struct record *r,
 		     struct wire_text data)
 {
@@ -159,6 +171,8 @@ static bool send(struct agent *a, const struct record *r)
 		return send_output(a, t, r, data);
 	case OUTBOX_LOG:
 		return send_log(a, t, r, data);
+	case OUTBOX_EVENT:
+		return send_event(a, t, r, data);
 	default:
 		return send_app(a, t, r, data);
 	}

@@ -148,6 +148,9 @@ static void fill(struct agent *a, const struct task *t, struct wire_results *m,
 	if (t->epoch != 0) {
 		WIRE_SET(m, results, epoch, (int64_t)t->epoch);
 	}
+	if (t->native) {
+		WIRE_SET_STR(m, results, engine, "native");
+	}
 	if (t->reason == WIRE_REASON_EXIT) {
 		WIRE_SET(m, results, exit_code, t->exit_code);
 	}
@@ -175,6 +178,9 @@ static void fill_invocation(const struct task *t, const struct wire_results *m,
 	WIRE_SET(r, invoke_results, stack_bytes, m->stack_bytes);
 	if (WIRE_HAS(m, results, backtrace)) {
 		WIRE_SET(r, invoke_results, backtrace, m->backtrace);
+	}
+	if (WIRE_HAS(m, results, engine)) {
+		WIRE_SET(r, invoke_results, engine, m->engine);
 	}
 	if (WIRE_HAS(m, results, exit_code)) {
 		WIRE_SET(r, invoke_results, exit_code, m->exit_code);

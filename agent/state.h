@@ -76,6 +76,7 @@ struct task {
 	struct agent_instance *instance;
 	uint32_t func_idx;
 	bool init_pending; /* _initialize runs before the function */
+	bool native;       /* its instance runs, or ran, from a native image */
 	/* what is kept of it after its end; blocks of the pool or NULL */
 	char *result;
 	uint32_t result_bytes;
@@ -118,12 +119,17 @@ struct module {
 	bool side_store;  /* inline: its bytes go to the store besides */
 	bool act_due;     /* the store action of its state is still to be said */
 	bool request_due; /* ARRIVING: a registry request is to be sent */
+	bool image;       /* a native image */
 	uint8_t answers;  /* of the store that are still to come: the slot is kept till then */
 	uint16_t refs;    /* tasks that use it or wait for it */
 	uint32_t size;    /* 0: not known yet */
 	uint64_t used_ms;
 	uint8_t digest[AGENT_DIGEST_BYTES];
+	/* image: the module it was made from, which runs instead if the image cannot */
+	uint8_t wasm[AGENT_DIGEST_BYTES];
+	uint32_t wasm_size;
 	struct arrival *arrival;
+	void *code;  /* image: its bytes, when they are executed in the pool */
 	void *block; /* of the loader, then of the module */
 	struct agent_loader *loader;
 	struct agent_module *module;
@@ -284,10 +290,11 @@ bool agent_output_count(struct agent *a, struct task *t, uint32_t bytes);
 enum outbox_kind {
 	OUTBOX_OUTPUT,
 	OUTBOX_LOG,
-	OUTBOX_APP
+	OUTBOX_APP,
+	OUTBOX_EVENT
 };
 /* Keeps a record to be sent; false when it does not fit now (online: try again; offline: the oldest
- * give way). name: of OUTBOX_APP. */
+ * give way). name: of OUTBOX_APP; the kind of an OUTBOX_EVENT. */
 bool agent_outbox_put(struct agent *a, struct task *t, enum outbox_kind kind, uint8_t level,
 		      struct wire_text name, struct wire_text data);
 /* Whether such a record fits an empty outbox. */
@@ -336,6 +343,21 @@ void agent_fetch_tick(struct agent *a);
 void agent_fetch_emit(struct agent *a);
 void agent_fetch_chunk_data(struct agent *a);
 void agent_fetch_chunk_end(struct agent *a, bool whole);
+
+/* ---- image.c */
+/* The native image that the start names, when there is one that may be run here; else NULL, and an
+ * event tells why. t: whose start it is. */
+struct module *agent_image_want(struct agent *a, struct task *t, const struct wire_start *m);
+/* What this worker's images are for; NULL when it runs none. */
+const char *agent_image_target(const struct agent *a, uint32_t *abi);
+/* Makes room in the pool for an image's bytes. */
+bool agent_image_begin(struct agent *a, struct module *m, uint32_t size, char *diag,
+		       size_t diag_bytes);
+/* Makes a module of an image whose bytes stay where they are; false with diag. */
+bool agent_image_load(struct agent *a, struct module *m, const void *image, uint32_t bytes,
+		      char *diag, size_t diag_bytes);
+/* A FETCHING task does without its image: it takes the module, which may be here already. */
+void agent_image_fall_back(struct agent *a, struct task *t, const char *why);
 
 /* ---- report.c */
 /* What is to be kept of a task's end while its instance is given back. */

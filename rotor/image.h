@@ -11,6 +11,17 @@
 
 #define ROTOR_IMAGE_VERSION 1u
 
+/* Processors: X(number in the header, name). Numbers are never reused. */
+#define ROTOR_IMAGE_TARGET_LIST(X)                                                                 \
+	X(1, "x86_64")                                                                             \
+	X(2, "aarch64")                                                                            \
+	X(3, "thumbv7m")                                                                           \
+	X(4, "thumbv7em")                                                                          \
+	X(5, "thumbv7emf")                                                                         \
+	X(6, "rv32imac")                                                                           \
+	X(7, "rv32imc")                                                                            \
+	X(8, "xtensa-esp32s3")
+
 /* Byte offsets of the header's fields; 32 bits each unless it says otherwise. */
 enum rotor_image_field {
 	IMAGE_MAGIC = 0,   /* 00 'r' 'o' 't' */

@@ -2,6 +2,13 @@
 /* What can be asked of a loaded module: facts, imports, exports, names, places. */
 #include "rotor/module.h"
 
+#include "rotor/image.h"
+#include "rotor/native_run.h"
+
+enum {
+	NATIVE_STACK_BYTES = 2048, /* for its context, helpers and leaving; see native.c */
+};
+
 uint32_t module_leb(const uint8_t **at)
 {
 	uint32_t v = 0;
@@ -105,7 +112,24 @@ void rotor_module_info(const struct rotor_module *m, struct rotor_module_info *o
 					    : (uint64_t)memory->limits.max << memory->page_shift,
 		.memory_bytes_used = memory->present ? module_memory_used(m) : 0,
 		.has_start = m->start != ROTOR_NO_IDX,
+		.native_bytes = m->native != NULL ? m->native->frame_bytes + NATIVE_STACK_BYTES : 0,
 	};
+}
+
+uint32_t rotor_image_abi(void)
+{
+	return ROTOR_NATIVE_ABI;
+}
+
+const char *rotor_image_target_name(uint16_t target)
+{
+	static const char *const names[] = {
+#define X(id, name) [id] = name,
+		ROTOR_IMAGE_TARGET_LIST(X)
+#undef X
+	};
+
+	return target < BASE_COUNT(names) ? names[target] : NULL;
 }
 
 static struct rotor_functype functype(const struct functype *t)

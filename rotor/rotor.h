@@ -139,6 +139,11 @@ struct rotor_image_policy {
 /* The number of the processor that this build runs on; 0: native code cannot be run here. */
 uint16_t rotor_image_target(void);
 
+/* Its name, as rotorc and messages have it; NULL: there is no such processor. */
+const char *rotor_image_target_name(uint16_t target);
+/* The version of the contract with native code that this engine has. */
+uint32_t rotor_image_abi(void);
+
 /* True if bytes begin like a native image. */
 bool rotor_is_image(const void *bytes, size_t count);
 
@@ -169,6 +174,8 @@ struct rotor_module_info {
 	uint64_t memory_bytes_used; /* what it declares it uses: data end, __heap_base, initial
 				       stack pointer */
 	bool has_start;
+	uint32_t native_bytes; /* of an instance's stack that native code needs beside what the
+				  program uses; 0: interpreted */
 };
 void rotor_module_info(const struct rotor_module *module, struct rotor_module_info *out);
 

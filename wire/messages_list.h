@@ -191,7 +191,8 @@
 	F(INT, memory_bytes, "memory_bytes", 0, WIRE_WHOLE, 0)                                     \
 	F(INT, stack_bytes, "stack_bytes", 0, WIRE_WHOLE, 0)                                       \
 	O(OBJECTS, backtrace, "backtrace", frame, 1024, 0)                                         \
-	F(INT, exit_code, "exit_code", INT32_MIN, INT32_MAX, 0)
+	F(INT, exit_code, "exit_code", INT32_MIN, INT32_MAX, 0)                                    \
+	F(TEXT, engine, "engine", 0, 32, 0)
 
 #define WIRE_INVOKE_RESULTS(F, O, W)                                                               \
 	F(TEXT, task_id, "task_id", 1, WIRE_ID, NEED)                                              \
@@ -205,7 +206,8 @@
 	F(INT, memory_bytes, "memory_bytes", 0, WIRE_WHOLE, 0)                                     \
 	F(INT, stack_bytes, "stack_bytes", 0, WIRE_WHOLE, 0)                                       \
 	O(OBJECTS, backtrace, "backtrace", frame, 1024, 0)                                         \
-	F(INT, exit_code, "exit_code", INT32_MIN, INT32_MAX, 0)
+	F(INT, exit_code, "exit_code", INT32_MIN, INT32_MAX, 0)                                    \
+	F(TEXT, engine, "engine", 0, 32, 0)
 
 #define WIRE_CPU_METRICS(F, O, W)                                                                  \
 	F(NUM, user_seconds, "user_seconds", 0, 0, 0)                                              \

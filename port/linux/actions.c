@@ -116,6 +116,9 @@ static void act_store(struct worker *w, const struct agent_action *a)
 		store_close(&w->store, a->store.module);
 		tell = false;
 	}
+	if (a->store.executable && tell && answer.state == STORE_COMPLETE) {
+		(void)store_make_executable(&w->store, a->store.module, &answer);
+	}
 	if (tell) {
 		answer_store(w, a->store.module, &answer);
 	}

@@ -211,6 +211,8 @@ static int fill_agent_config(struct worker *w)
 		.journal = true,
 		.store = c->store > 0,
 	};
+	TRY(trust_read(&w->trust, c) ? EXIT_CONFIG : 0);
+	a->images = trust_policy(&w->trust);
 	if (wrong) {
 		LOG_E("unknown capability; known: kv, time, publish, gpio, sensor, none", "name=%s",
 		      wrong);

@@ -430,6 +430,18 @@ void store_commit(struct store *s, uint16_t module, const uint8_t *digest, uint3
 	complete(s, e, out);
 }
 
+bool store_make_executable(struct store *s, uint16_t module, struct store_answer *out)
+{
+	struct store_entry *e = entry_of(s, module);
+
+	if (e->mapped == NULL ||
+	    mprotect((void *)(uintptr_t)e->mapped, e->bytes, PROT_READ | PROT_EXEC) != 0) {
+		fail(out, "execute", e->name, e->mapped == NULL ? EBADF : errno);
+		return false;
+	}
+	return true;
+}
+
 void store_drop(struct store *s, uint16_t module, bool keep)
 {
 	struct store_entry *e = entry_of(s, module);

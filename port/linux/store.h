@@ -67,6 +67,9 @@ bool store_write(struct store *s, uint16_t module, uint32_t offset, const void *
 		 uint32_t bytes, struct store_answer *out);
 void store_commit(struct store *s, uint16_t module, const uint8_t *digest, uint32_t size,
 		  struct store_answer *out);
+/* Lets the bytes of a complete module, a native image, be executed where they are mapped. False: out
+ * says why not. */
+bool store_make_executable(struct store *s, uint16_t module, struct store_answer *out);
 /* keep: what is written without holes stays for a later store_begin. */
 void store_drop(struct store *s, uint16_t module, bool keep);
 void store_close(struct store *s, uint16_t module);

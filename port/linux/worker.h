@@ -17,6 +17,7 @@
 #include "port/linux/runners.h"
 #include "port/linux/status.h"
 #include "port/linux/store.h"
+#include "port/linux/trust.h"
 #include "port/linux/sysinfo.h"
 
 /* An event that an action answered itself, with the bytes it lends. */
@@ -31,6 +32,7 @@ struct worker {
 	int lock_fd; /* of the state folder */
 
 	struct sysinfo_facts facts;
+	struct trust trust;
 	struct agent_config agent_config;
 	struct agent_limits limits;
 	struct agent *agent;
