@@ -219,6 +219,8 @@ bool agent_task_view(const struct agent *a, uint32_t slot, struct agent_task_vie
 		.state = (enum agent_task_state)t->state,
 		.epoch = t->epoch,
 		.started_ms = t->started_ms,
+		.lease_end_ms = t->lease_end_ms,
+		.unsure = t->unsure,
 		.fuel = t->state != AGENT_TASK_RUNNING && t->instance != NULL
 				? a->engine->fuel_used(t->instance)
 				: t->fuel_used,

@@ -369,7 +369,9 @@ struct agent_task_view {
 	const char *id, *function; /* lent until the next step */
 	enum agent_task_state state;
 	uint64_t epoch, started_ms, fuel;
-	uint32_t pool_bytes; /* that the task holds in the pool */
+	uint64_t lease_end_ms; /* AGENT_NEVER: without end */
+	bool unsure;           /* restored: does not run before its lease is renewed */
+	uint32_t pool_bytes;   /* that the task holds in the pool */
 	uint8_t priority;
 	bool daemon, latent, invocation;
 	bool native; /* it runs from a native image */
@@ -382,6 +384,8 @@ struct agent_stats {
 	uint32_t overhead_bytes;                                   /* mem */
 	uint64_t started, done, failed, refused;                   /* tasks since init */
 	uint64_t messages, messages_bad, reconnections, logs_lost;
+	uint64_t
+		starts_late; /* not taken: for an earlier connection, out of lease, or a second time */
 };
 
 /* The task in that slot; false when the slot is free or does not exist. */

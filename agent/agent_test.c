@@ -395,6 +395,72 @@ TEST(start_of_an_earlier_connection)
 	rig_free(r);
 }
 
+/* What a stalled link holds up gains nothing: leases are counted from the alive message they answer. */
+TEST(lease_from_the_alive_message)
+{
+	struct rig *r = ready();
+	struct agent_task_view v;
+	long long connection = atoll(strstr(r->log, "\"connection\":") + 13);
+	long long up = atoll(strstr(r->log, "\"uptime_ms\":") + 12);
+	char text[256];
+
+	rig_run(r, 900);
+	snprintf(text, sizeof(text), "\"epoch\":1,\"lease_ms\":800,\"uptime_ms\":%lld,", up);
+	rig_start(r, "late", "fake\nfunc f - i ret 7\n", text);
+	SAW("start of late came after the end of its lease");
+	NOT("\"task_id\":\"late\"");
+	EXPECT(!agent_task_view(r->agent, 0, &v));
+	snprintf(text, sizeof(text), "\"epoch\":1,\"lease_ms\":800,\"uptime_ms\":%lld,",
+		 up + 100000);
+	rig_start(r, "earlier-life", "fake\nfunc f - i ret 7\n", text);
+	SAW("start of earlier-life came after the end of its lease");
+
+	r->hold_slices = true;
+	snprintf(text, sizeof(text),
+		 "\"epoch\":1,\"lease_ms\":2000,\"uptime_ms\":%lld,\"policy\":\"park\",", up);
+	rig_start(r, "a", "fake\nfunc f - - forever\n", text);
+	EXPECT(agent_task_view(r->agent, 0, &v));
+	uint64_t end = v.lease_end_ms;
+	snprintf(text, sizeof(text),
+		 "{\"tasks\":[{\"id\":\"a\",\"epoch\":1}],\"lease_ms\":2000,\"connection\":%lld,"
+		 "\"uptime_ms\":%lld}",
+		 connection, up + 500);
+	rig_say(r, "control/manager/lease/p1", text);
+	EXPECT(agent_task_view(r->agent, 0, &v));
+	EXPECT_EQ(v.lease_end_ms, end + 500);
+	snprintf(text, sizeof(text),
+		 "{\"tasks\":[{\"id\":\"a\",\"epoch\":1}],\"lease_ms\":2000,\"connection\":%lld,"
+		 "\"uptime_ms\":%lld}",
+		 connection + 1, up + 900);
+	rig_say(r, "control/manager/lease/p1", text); /* for another connection */
+	EXPECT(agent_task_view(r->agent, 0, &v));
+	EXPECT_EQ(v.lease_end_ms, end + 500);
+	rig_free(r);
+}
+
+/* The broker delivers a start twice; in between the task ended and its result was acknowledged. */
+TEST(start_again_after_the_end)
+{
+	struct rig *r = ready();
+
+	rig_start(r, "a", "fake\nfunc f - i ret 7\n", "\"epoch\":2,");
+	SAW("\"results\":\"7\",\"epoch\":2");
+	rig_say(r, "control/manager/ack/p1", "{\"task_id\":\"a\",\"epoch\":2}");
+	rig_clear(r);
+	rig_start(r, "a", "fake\nfunc f - i ret 7\n", "\"epoch\":2,");
+	SAW("start of a came again after its end");
+	rig_start(r, "a", "fake\nfunc f - i ret 7\n", "\"epoch\":1,");
+	NOT("\"task_id\":\"a\"");
+	rig_start(r, "a", "fake\nfunc f - i ret 8\n", "\"epoch\":3,");
+	SAW("\"results\":\"8\",\"epoch\":3");
+	rig_say(r, "control/manager/stop/p1", "{\"id\":\"b\",\"epoch\":5}");
+	SAW("lost: the worker does not have this task");
+	rig_clear(r);
+	rig_start(r, "b", "fake\nfunc f - i ret 7\n", "\"epoch\":5,"); /* behind its stop */
+	NOT("\"task_id\":\"b\"");
+	rig_free(r);
+}
+
 TEST(lease_policies)
 {
 	struct rig *r = ready();
@@ -549,8 +615,9 @@ TEST_MAIN(T(connects_and_announces) T(backs_off_and_comes_back) T(runs_an_inline
 	types_of_arguments_and_results) T(refusals_say_why) T(every_way_to_end) T(host_functions)
 		  T(printed_lines_are_logged) T(for_others_is_skipped) T(stop_and_duplicates)
 			  T(priorities_and_turns) T(latent_and_invoke) T(results_until_acknowledged)
-				  T(epochs) T(start_of_an_earlier_connection) T(lease_policies)
-					  T(results_outlive_the_link)
+				  T(epochs) T(start_of_an_earlier_connection) T(
+					  lease_from_the_alive_message) T(start_again_after_the_end)
+					  T(lease_policies) T(results_outlive_the_link)
 						  T(cut_off_message_is_forgotten)
 							  T(offline_outputs_give_way)
 								  T(online_publishers_wait)

@@ -2,9 +2,12 @@
 /*
  * Commands: start, stop, invoke, ack, lease.
  *
- * Rules: 1. A command that comes twice has the effect of one.
+ * Rules: 1. A command that comes twice has the effect of one; a start, too, that comes again when its
+ *           task has ended and is forgotten.
  *        2. A start is taken as a whole or refused as a whole, with the reason.
  *        3. An assignment with a higher epoch takes the place of a lower one; a lower one is ignored.
+ *        4. A lease is counted from the alive message that it answers, on this worker's own clock, so
+ *           that a start or a renewal gains nothing by being held up on its way.
  */
 #include "agent/state.h"
 #include "base/fmt.h"
@@ -151,6 +154,19 @@ static bool take_caps(struct agent *a, struct task *t, const struct wire_list *l
 	return true;
 }
 
+/* The end of a lease that was granted for the alive or create message of that uptime; 0 when it is over, or
+ * when no such message was sent since this worker started. */
+static uint64_t lease_end(const struct agent *a, bool has_uptime, int64_t uptime_ms,
+			  uint32_t lease_ms)
+{
+	uint64_t from = has_uptime ? a->init_ms + (uint64_t)uptime_ms : a->now_ms;
+
+	if (lease_ms == 0) {
+		return AGENT_NEVER;
+	}
+	return from <= a->now_ms && from + lease_ms > a->now_ms ? from + lease_ms : 0;
+}
+
 static void take_fields(struct agent *a, struct task *t, const struct wire_start *m)
 {
 	t->priority = WIRE_HAS(m, start, priority) ? (uint8_t)m->priority : 50;
@@ -159,7 +175,7 @@ static void take_fields(struct agent *a, struct task *t, const struct wire_start
 	t->latent = m->latent;
 	t->epoch = (uint64_t)m->epoch;
 	t->lease_ms = at_most(m->lease_ms, 0);
-	t->lease_end_ms = t->lease_ms != 0 ? a->now_ms + t->lease_ms : AGENT_NEVER;
+	t->lease_end_ms = lease_end(a, WIRE_HAS(m, start, uptime_ms), m->uptime_ms, t->lease_ms);
 	t->received_ms = t->started_ms = a->now_ms;
 	t->metrics_ms = profile_ms(&m->monitoring_profile, t->daemon);
 	t->metrics_at_ms = a->now_ms + BASE_MIN(t->metrics_ms, 100u);
@@ -320,15 +336,61 @@ static void inline_unused(struct agent *a)
 	in->module = NONE;
 }
 
+static uint64_t hash(struct wire_text id)
+{
+	uint64_t h = 0xCBF29CE484222325u;
+
+	for (uint32_t i = 0; i < id.bytes; i++) {
+		h = (h ^ (uint8_t)id.at[i]) * 0x100000001B3u;
+	}
+	return h;
+}
+
+static bool is_done(const struct agent *a, const struct wire_start *m)
+{
+	uint64_t id = hash(m->id);
+
+	for (uint32_t i = 0; m->epoch != 0 && i < DONE_MAX; i++) {
+		if (a->done[i].id == id && (uint64_t)m->epoch <= a->done[i].epoch) {
+			return true;
+		}
+	}
+	return false;
+}
+
+/* The assignment is over for the manager: whatever start of it is still on its way comes too late. */
+static void remember(struct agent *a, struct wire_text id, int64_t epoch)
+{
+	uint32_t at = a->done_next++ % DONE_MAX;
+
+	a->done[at].id = hash(id);
+	a->done[at].epoch = (uint64_t)epoch;
+}
+
+/* Why a start is not for now; NULL when it is. */
+static const char *untimely(const struct agent *a, const struct wire_start *m)
+{
+	if (WIRE_HAS(m, start, connection) && (uint64_t)m->connection != a->link_id) {
+		return "was sent to an earlier connection";
+	}
+	if (lease_end(a, WIRE_HAS(m, start, uptime_ms), m->uptime_ms, at_most(m->lease_ms, 0)) ==
+	    0) {
+		return "came after the end of its lease";
+	}
+	return is_done(a, m) ? "came again after its end" : NULL;
+}
+
 void agent_command_start(struct agent *a)
 {
 	const struct wire_start *m = &a->inbox.m.start;
+	const char *why = untimely(a, m);
 	struct task *t;
 
 	inline_end(a);
-	if (WIRE_HAS(m, start, connection) && (uint64_t)m->connection != a->link_id) {
-		agent_act_log(a, AGENT_LOG_INFO, "start of %s was sent to an earlier connection",
-			      m->id.at);
+	if (why != NULL) {
+		agent_act_log(a, AGENT_LOG_WARN, "start of %s %s", m->id.at, why);
+		a->stats.starts_late++;
+		a->alive_due = true; /* the manager sees at once that it is not here */
 		inline_unused(a);
 		return;
 	}
@@ -384,6 +446,7 @@ void agent_command_stop(struct agent *a)
 		return;
 	}
 	if (t == NULL && m->epoch != 0) {
+		remember(a, m->id, m->epoch);
 		agent_report_refused(a, m->id.at, (uint64_t)m->epoch, WIRE_REASON_LOST,
 				     "the worker does not have this task");
 		return;
@@ -473,6 +536,9 @@ void agent_command_ack(struct agent *a)
 	const struct wire_ack *m = &a->inbox.m.ack;
 	struct task *t = agent_task_find(a, m->task_id, wire_text_of(""));
 
+	if (t == NULL || (t->state == AGENT_TASK_ENDED && t->epoch == (uint64_t)m->epoch)) {
+		remember(a, m->task_id, m->epoch);
+	}
 	if (t != NULL && t->state == AGENT_TASK_ENDED && t->epoch == (uint64_t)m->epoch) {
 		agent_task_forget(a, t);
 	}
@@ -482,10 +548,14 @@ void agent_command_lease(struct agent *a)
 {
 	const struct wire_lease *m = &a->inbox.m.lease;
 	uint32_t ms = at_most(m->lease_ms, 0);
+	uint64_t end = lease_end(a, WIRE_HAS(m, lease, uptime_ms), m->uptime_ms, ms);
 
 	/* A manager that was not there when this worker announced itself. */
 	if (m->announce) {
 		a->create_due = a->alive_due = true;
+	}
+	if (end == 0 || (WIRE_HAS(m, lease, connection) && (uint64_t)m->connection != a->link_id)) {
+		return;
 	}
 	for (const struct wire_link *link = m->tasks.first; link != NULL; link = link->next) {
 		const struct wire_held *held = (const struct wire_held *)link;
@@ -495,7 +565,7 @@ void agent_command_lease(struct agent *a)
 			continue;
 		}
 		t->lease_ms = ms;
-		t->lease_end_ms = ms != 0 ? a->now_ms + ms : AGENT_NEVER;
+		t->lease_end_ms = t->unsure ? end : BASE_MAX(end, t->lease_end_ms);
 		t->lease_over = t->unsure = false;
 		if (t->state == AGENT_TASK_PARKED) {
 			agent_task_set(a, t, (enum agent_task_state)t->unparked);

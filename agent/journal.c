@@ -37,7 +37,8 @@ bool agent_journal_accept(struct agent *a, struct task *t, const struct wire_sta
 	struct wire_start record = *m;
 
 	record.seen &=
-		~(WIRE_BIT(start, file) | WIRE_BIT(start, proplet_id) | WIRE_BIT(start, state));
+		~(WIRE_BIT(start, file) | WIRE_BIT(start, proplet_id) | WIRE_BIT(start, state) |
+		  WIRE_BIT(start, connection) | WIRE_BIT(start, uptime_ms)); /* of this life */
 	if (module->has_digest && !module->image) {
 		memcpy(record.module.digest.sha256, module->digest, AGENT_DIGEST_BYTES);
 		record.module.size = module->size;

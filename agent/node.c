@@ -137,6 +137,7 @@ static bool emit_create(struct agent *a)
 	WIRE_SET_STR(&m, create, proplet_id, a->config->proplet_id);
 	WIRE_SET_STR(&m, create, namespace_name, name_space(a));
 	WIRE_SET(&m, create, connection, (int64_t)a->link_id);
+	WIRE_SET(&m, create, uptime_ms, (int64_t)(a->now_ms - a->init_ms));
 	m.seen |= WIRE_BIT(create, metadata);
 	describe(a, d);
 	list_words(&d->tags, lists.tags, sizeof(lists.tags), a->config->tags);

@@ -24,7 +24,8 @@
 #include "base/sha256.h"
 #include "wire/wire.h"
 
-#define NONE UINT16_MAX
+#define NONE     UINT16_MAX
+#define DONE_MAX 16 /* assignments remembered after their end: twice the tasks of a device */
 
 enum link_state {
 	LINK_OFFLINE,
@@ -201,6 +202,10 @@ struct agent {
 	uint64_t
 		link_id; /* of this connection, as announced; a start may name the one it was sent to */
 	uint16_t next_ref;
+	struct {
+		uint64_t id, epoch; /* id: its hash */
+	} done[DONE_MAX];           /* assignments whose results are acknowledged; a ring */
+	uint32_t done_next;
 	uint64_t busy_since_ms, busy_ms; /* of the load */
 	bool begun;
 };

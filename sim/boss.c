@@ -105,6 +105,9 @@ static struct sim_msg *start_message(struct sim_world *w, const struct sim_task 
 	if (a->node->connection != 0) {
 		WIRE_SET(&m, start, connection, (int64_t)a->node->connection);
 	}
+	if (a->node->has_uptime) {
+		WIRE_SET(&m, start, uptime_ms, (int64_t)a->node->uptime_ms);
+	}
 	WIRE_SET(&m, start, lease_ms, told_lease(w));
 	WIRE_SET_STR(&m, start, proplet_id, a->node->id);
 	WIRE_SET(&m, start, priority, 50);
@@ -147,6 +150,10 @@ static struct sim_msg *lease_message(struct sim_world *w, const struct manager_a
 	m.seen |= WIRE_BIT(lease, tasks);
 	m.tasks = (struct wire_objects){&held[0].link, &held[n - 1].link, n};
 	WIRE_SET(&m, lease, lease_ms, told_lease(w));
+	if (a->node->has_uptime) {
+		WIRE_SET(&m, lease, connection, (int64_t)a->node->connection);
+		WIRE_SET(&m, lease, uptime_ms, (int64_t)a->node->uptime_ms);
+	}
 	return write_message(WIRE_TOPIC_LEASE_TO, &wire_table_lease, &m, 0);
 }
 
@@ -395,6 +402,8 @@ static void on_create(struct sim_world *w, const struct wire_create *m)
 	f->fit.mains = true;
 	f->heartbeat_ms = (uint32_t)m->metadata.heartbeat_ms;
 	f->connection = (uint64_t)m->connection;
+	f->has_uptime = WIRE_HAS(m, create, uptime_ms);
+	f->uptime_ms = (uint64_t)m->uptime_ms;
 	f->ours = true;
 	f->direct = m->metadata.direct;
 	e.u.node = *f;
@@ -416,6 +425,8 @@ static void on_alive(struct sim_world *w, const struct wire_alive *m)
 	e.u.alive.id = m->proplet_id.at;
 	e.u.alive.held = held;
 	e.u.alive.connection = (uint64_t)m->connection;
+	e.u.alive.has_uptime = WIRE_HAS(m, alive, uptime_ms);
+	e.u.alive.uptime_ms = (uint64_t)m->uptime_ms;
 	e.u.alive.held_count = n;
 	e.u.alive.held_complete = WIRE_HAS(m, alive, tasks) && !m->tasks_more;
 	e.u.alive.has_free = WIRE_HAS(m, alive, free_bytes);

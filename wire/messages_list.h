@@ -66,6 +66,7 @@
 	F(INT, epoch, "epoch", 0, WIRE_WHOLE, 0)                                                   \
 	F(INT, lease_ms, "lease_ms", 0, WIRE_WHOLE, 0)                                             \
 	F(INT, connection, "connection", 0, WIRE_WHOLE, 0)                                         \
+	F(INT, uptime_ms, "uptime_ms", 0, WIRE_WHOLE, 0)                                           \
 	F(TEXT, proplet_id, "proplet_id", 0, WIRE_ID, 0)                                           \
 	F(INT, priority, "priority", 0, 100, 0)                                                    \
 	F(TEXT, image_url, "image_url", 0, 2048, 0)                                                \
@@ -117,6 +118,8 @@
 #define WIRE_LEASE(F, O, W)                                                                        \
 	O(OBJECTS, tasks, "tasks", held, 65535, NEED)                                              \
 	F(INT, lease_ms, "lease_ms", 0, WIRE_WHOLE, NEED)                                          \
+	F(INT, connection, "connection", 0, WIRE_WHOLE, 0)                                         \
+	F(INT, uptime_ms, "uptime_ms", 0, WIRE_WHOLE, 0)                                           \
 	F(BOOL, announce, "announce", 0, 0, 0)
 
 /* ---- from a worker */
@@ -154,6 +157,7 @@
 	F(TEXT, proplet_id, "proplet_id", 1, WIRE_ID, NEED)                                        \
 	F(TEXT, namespace_name, "namespace", 0, 256, 0)                                            \
 	F(INT, connection, "connection", 0, WIRE_WHOLE, 0)                                         \
+	F(INT, uptime_ms, "uptime_ms", 0, WIRE_WHOLE, 0)                                           \
 	O(OBJECT, metadata, "metadata", metadata, 1, 0)
 
 #define WIRE_ALIVE(F, O, W)                                                                        \

@@ -16,6 +16,8 @@
  *        3. A result is taken once for a (task, epoch); an older epoch's is refused visibly.
  *        4. A task that is not idempotent leaves a silent node only when its lease is over, or when
  *           the node itself says that it no longer runs it.
+ *        5. A lease is counted from the receipt of the message that the start or renewal answers; the
+ *           worker counts the same from when it sent that message, so its lease ends first.
  * Bounds: memory as computed by manager_mem_bytes; a step does bounded work and asks to be called
  *        again at once (wake_ms == now) when more is left.
  * Not:   documents, results, logs, cron expressions in time zones: the caller's (manager/http).
@@ -179,6 +181,9 @@ struct manager_node {
 	uint64_t due_ms;
 	uint64_t drain_deadline_ms;
 	uint64_t connection; /* as it told last; a start names it, see docs/protocol.md */
+	uint64_t uptime_ms;  /* of its clock, in the last message of that connection that told it */
+	uint64_t uptime_at_ms; /* when that came; leases are counted from here */
+	bool has_uptime;       /* false: a worker that does not tell counts from the receipt */
 	uint32_t heartbeat_ms;
 	uint32_t tasks; /* list of assigned tasks */
 	uint32_t heap_pos;
@@ -206,8 +211,9 @@ struct manager_node_facts {
 	const char *name; /* given by the caller; kept when the node is known */
 	struct placement_node fit;
 	uint64_t connection; /* number of its connection; 0 when it tells none */
+	uint64_t uptime_ms;
 	uint32_t heartbeat_ms;
-	bool ours, direct, embedded;
+	bool ours, direct, embedded, has_uptime;
 };
 
 struct manager_held {
@@ -248,10 +254,11 @@ struct manager_event {
 			const char *id;
 			const struct manager_held *held;
 			uint64_t connection; /* 0 when it tells none */
+			uint64_t uptime_ms;
 			uint32_t held_count;
 			uint32_t free_bytes;
 			uint8_t load_percent, battery_percent;
-			bool has_free, has_load, has_battery;
+			bool has_free, has_load, has_battery, has_uptime;
 			bool held_complete; /* what is not in held is not held */
 		} alive;
 		struct {

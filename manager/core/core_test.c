@@ -188,6 +188,42 @@ TEST(policy_keep_waits_for_the_node)
 	EXPECT_EQ(STATE("t"), MANAGER_COMPLETED);
 }
 
+static void alive_at(const char *id, uint64_t uptime_ms)
+{
+	struct manager_event e = {.kind = MANAGER_EVENT_NODE_ALIVE};
+
+	e.u.alive.id = id;
+	e.u.alive.connection = 7;
+	e.u.alive.has_uptime = true;
+	e.u.alive.uptime_ms = uptime_ms;
+	step(e);
+}
+
+/* Both sides count a lease from the alive message that it answers, not from when it is granted. */
+TEST(a_lease_counts_from_the_alive_message)
+{
+	begin();
+	node("a");
+	alive_at("a", 5000);
+	uint64_t heard = now;
+	pass(8000);
+	struct manager_task_spec s = spec("t");
+	s.lease_ms = 60000;
+	s.policy = MANAGER_POLICY_STOP;
+	start(s);
+	EXPECT_EQ(manager_task_find(m, "t")->lease_end_ms, heard + 66000);
+	EXPECT_EQ(manager_node_find(m, "a")->uptime_ms, 5000);
+	alive_at("a",
+		 13000); /* the renewal that follows holds for tasks that are not listed, too */
+	EXPECT_EQ(count_sent(MANAGER_ACTION_SEND_LEASE, NULL, "a", 0), 1);
+	EXPECT_EQ(manager_task_find(m, "t")->lease_end_ms, now + 66000);
+	heard = now;
+	pass(1000);
+	alive_at("a", 12000); /* delivered late: nothing counts from it */
+	EXPECT_EQ(manager_node_find(m, "a")->uptime_ms, 13000);
+	EXPECT_EQ(manager_task_find(m, "t")->lease_end_ms, heard + 66000);
+}
+
 TEST(leases_are_renewed)
 {
 	begin();
@@ -550,6 +586,7 @@ TEST_MAIN(
 	T(an_idempotent_task_moves_at_once)
 	T(a_lease_is_waited_for)
 	T(policy_keep_waits_for_the_node)
+	T(a_lease_counts_from_the_alive_message)
 	T(leases_are_renewed)
 	T(a_lost_start_is_repeated_with_its_epoch)
 	T(what_a_node_no_longer_runs_is_placed_again)

@@ -115,6 +115,8 @@ bool task_restart(struct manager *m, struct manager_task *t, bool with_result);
 enum manager_answer task_start(struct manager *m, struct manager_task *t, bool may_wait);
 void task_lost_contact(struct manager *m, struct manager_task *t);
 void task_seen(struct manager *m, struct manager_task *t);
+/* A start or renewal of the lease goes out: it holds for as long as the worker may count on it. */
+void task_grant(struct manager *m, struct manager_task *t, const struct manager_node *n);
 void task_unseen(struct manager *m, struct manager_task *t);
 void task_assign(struct manager *m, struct manager_task *t, struct manager_node *n);
 void task_release(struct manager *m, struct manager_task *t);

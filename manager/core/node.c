@@ -138,6 +138,21 @@ static struct manager_node *node_add(struct manager *m, const char *id)
 	return n;
 }
 
+/* From what instant, on the node's clock and on ours, leases are counted. A message that was overtaken by
+ * a later one of its connection changes nothing. */
+static void take_uptime(struct manager *m, struct manager_node *n, uint64_t connection, bool has,
+			uint64_t uptime_ms)
+{
+	if (connection != 0 && connection == n->connection && n->has_uptime && has &&
+	    uptime_ms <= n->uptime_ms) {
+		return;
+	}
+	n->connection = connection != 0 ? connection : n->connection;
+	n->has_uptime = has && connection != 0;
+	n->uptime_ms = uptime_ms;
+	n->uptime_at_ms = m->now_ms;
+}
+
 /* Takes over what the node tells of itself; what we know of it stays. */
 static void take_facts(struct manager *m, struct manager_node *n,
 		       const struct manager_node_facts *f)
@@ -157,7 +172,7 @@ static void take_facts(struct manager *m, struct manager_node *n,
 	n->ours = f->ours;
 	n->direct = f->direct;
 	n->embedded = f->embedded;
-	n->connection = f->connection;
+	take_uptime(m, n, f->connection, f->has_uptime, f->uptime_ms);
 	n->heartbeat_ms = f->heartbeat_ms != 0 ? f->heartbeat_ms
 			  : f->embedded        ? m->config.heartbeat_embedded_ms
 					       : m->config.heartbeat_ms;
@@ -268,17 +283,30 @@ static void reconcile(struct manager *m, struct manager_node *n, const struct ma
 	}
 }
 
+static void send_leases(struct manager *m, struct manager_node *n)
+{
+	uint32_t cursor = MANAGER_NONE;
+
+	if (manager_node_leases(m, n, &cursor) == NULL) {
+		return;
+	}
+	while (cursor != MANAGER_NONE) {
+		task_grant(m, &m->tasks[cursor], n);
+		(void)manager_node_leases(m, n, &cursor);
+	}
+	act(m, MANAGER_ACTION_SEND_LEASE)->node = n;
+}
+
 static void alive(struct manager *m, const struct manager_event *e)
 {
 	struct manager_node *n = node_find(m, e->u.alive.id);
-	uint32_t cursor = MANAGER_NONE;
 
 	n = n != NULL ? n : node_add(m, e->u.alive.id);
 	if (n == NULL) {
 		return;
 	}
 	node_alive(m, n);
-	n->connection = e->u.alive.connection != 0 ? e->u.alive.connection : n->connection;
+	take_uptime(m, n, e->u.alive.connection, e->u.alive.has_uptime, e->u.alive.uptime_ms);
 	n->fit.free_bytes = e->u.alive.has_free ? e->u.alive.free_bytes : n->fit.free_bytes;
 	n->fit.load_percent = e->u.alive.has_load ? e->u.alive.load_percent : n->fit.load_percent;
 	if (e->u.alive.has_battery) {
@@ -287,8 +315,8 @@ static void alive(struct manager *m, const struct manager_event *e)
 	if (n->ours && (e->u.alive.held_count != 0 || e->u.alive.held_complete)) {
 		reconcile(m, n, e);
 	}
-	if (n->ours && manager_node_leases(m, n, &cursor) != NULL) {
-		act(m, MANAGER_ACTION_SEND_LEASE)->node = n;
+	if (n->ours) {
+		send_leases(m, n);
 	}
 	place_waiting(m, n);
 }

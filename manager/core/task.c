@@ -270,27 +270,39 @@ void task_end(struct manager *m, struct manager_task *t, enum manager_state stat
 	reuse(m, n);
 }
 
+void task_grant(struct manager *m, struct manager_task *t, const struct manager_node *n)
+{
+	uint64_t from = n->has_uptime ? n->uptime_at_ms : m->now_ms;
+
+	t->lease_end_ms = BASE_MAX(t->lease_end_ms, from + t->lease_ms + t->lease_ms / LEASE_SLACK);
+}
+
+static void send_start(struct manager *m, struct manager_task *t, struct manager_node *n)
+{
+	struct manager_action *a = act(m, MANAGER_ACTION_SEND_START);
+
+	a->task = t;
+	a->node = n;
+	a->epoch = t->epoch;
+	t->sent_ms = m->now_ms;
+	task_grant(m, t, n);
+}
+
 void task_assign(struct manager *m, struct manager_task *t, struct manager_node *n)
 {
-	struct manager_action *a;
-
 	task_move(m, t, MANAGER_PHASE_ASSIGNED);
 	t->state = MANAGER_RUNNING;
 	t->epoch++;
 	t->stops = 0;
 	t->missing = 0;
-	t->sent_ms = m->now_ms;
-	t->lease_end_ms = m->now_ms + t->lease_ms + t->lease_ms / LEASE_SLACK;
+	t->lease_end_ms = 0;
 	node_list_add(m, n, t);
 	n->fit.free_bytes -= BASE_MIN(n->fit.free_bytes, t->need.memory_bytes);
 	placement_node_cache(&n->fit, t->need.module_hash);
 	timer_task(m, t, MANAGER_NEVER);
 	m->counts.started++;
 	task_store(m, t, NULL);
-	a = act(m, MANAGER_ACTION_SEND_START);
-	a->task = t;
-	a->node = n;
-	a->epoch = t->epoch;
+	send_start(m, t, n);
 	act_note(m, MANAGER_NOTE_TASK_PHASE, t, n);
 }
 
@@ -442,14 +454,11 @@ void task_seen(struct manager *m, struct manager_task *t)
 			act_note(m, MANAGER_NOTE_TASK_PHASE, t, node_of(m, t));
 		}
 	}
-	t->lease_end_ms = m->now_ms + t->lease_ms + t->lease_ms / LEASE_SLACK;
 }
 
 /* The node lists what it runs, and this task is not in the list. */
 void task_unseen(struct manager *m, struct manager_task *t)
 {
-	struct manager_action *a;
-
 	if (m->now_ms - t->sent_ms < m->config.start_wait_ms || ++t->missing < 2) {
 		return;
 	}
@@ -458,11 +467,7 @@ void task_unseen(struct manager *m, struct manager_task *t)
 		task_lost(m, t, "lost: the node no longer runs the task", false);
 		return;
 	}
-	t->sent_ms = m->now_ms;
-	a = act(m, MANAGER_ACTION_SEND_START);
-	a->task = t;
-	a->node = node_of(m, t);
-	a->epoch = t->epoch;
+	send_start(m, t, node_of(m, t));
 	act_note(m, MANAGER_NOTE_START_REPEATED, t, node_of(m, t));
 }
 

@@ -46,6 +46,8 @@ static void on_create(struct service *s, const char *topic, json_t *m)
 	metadata = json_is_object(metadata) ? json_incref(metadata) : json_object();
 	node_facts(id, metadata, &e.u.node);
 	e.u.node.connection = (uint64_t)int_of(m, "connection", 0);
+	e.u.node.has_uptime = int_of(m, "uptime_ms", -1) >= 0;
+	e.u.node.uptime_ms = (uint64_t)int_of(m, "uptime_ms", 0);
 	name_make(name, sizeof(name));
 	e.u.node.name = name;
 	text = json_dumps(metadata, JSON_COMPACT);
@@ -124,6 +126,8 @@ static void on_alive(struct service *s, const char *topic, json_t *m)
 	}
 	e.u.alive.id = id;
 	e.u.alive.connection = (uint64_t)int_of(m, "connection", 0);
+	e.u.alive.has_uptime = int_of(m, "uptime_ms", -1) >= 0;
+	e.u.alive.uptime_ms = (uint64_t)int_of(m, "uptime_ms", 0);
 	e.u.alive.has_free = json_is_number(json_object_get(m, "free_bytes"));
 	e.u.alive.free_bytes = number_u32(m, "free_bytes");
 	e.u.alive.has_load = json_is_number(json_object_get(m, "load_percent"));

@@ -158,6 +158,9 @@ static void set_ours(json_t *to, const json_t *spec, const struct manager_action
 		json_object_set_new(to, "connection",
 				    json_integer((json_int_t)a->node->connection));
 	}
+	if (a->node != NULL && a->node->has_uptime) {
+		json_object_set_new(to, "uptime_ms", json_integer((json_int_t)a->node->uptime_ms));
+	}
 	if (a->task->lease_ms != 0) {
 		json_object_set_new(to, "lease_ms", json_integer(a->task->lease_ms));
 	}
@@ -289,7 +292,7 @@ void send_lease(struct service *s, const struct manager_action *a)
 {
 	uint32_t cursor = MANAGER_NONE, lease_ms = UINT32_MAX;
 	const struct manager_task *t;
-	json_t *tasks = json_array();
+	json_t *tasks = json_array(), *m;
 	char topic[160];
 
 	while ((t = manager_node_leases(s->core, a->node, &cursor)) != NULL) {
@@ -302,9 +305,12 @@ void send_lease(struct service *s, const struct manager_action *a)
 		return;
 	}
 	snprintf(topic, sizeof(topic), "control/manager/lease/%s", a->node->id);
-	service_publish_json(
-		s, topic, json_pack("{s:o, s:I}", "tasks", tasks, "lease_ms", (json_int_t)lease_ms),
-		0);
+	m = json_pack("{s:o, s:I}", "tasks", tasks, "lease_ms", (json_int_t)lease_ms);
+	if (a->node->has_uptime) {
+		json_object_set_new(m, "connection", json_integer((json_int_t)a->node->connection));
+		json_object_set_new(m, "uptime_ms", json_integer((json_int_t)a->node->uptime_ms));
+	}
+	service_publish_json(s, topic, m, 0);
 }
 
 void send_invoke(struct service *s, const struct manager_action *a)
