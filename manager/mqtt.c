@@ -1,32 +1,49 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The link to the broker, by libmosquitto's own thread.
+ * The link to the broker, libmosquitto on a thread.
  *
  * In:    messages to publish. Out: a queue of messages that came, and a wake-up through an eventfd.
  * Rules: subscribes anew on every connect; keeps its session at the broker, so that results that
  *        come while the manager is away wait for it. When our queue is full the thread waits,
- *        which makes the broker wait.
+ *        which makes the broker wait. Whatever ends a connection (a certificate that has expired,
+ *        a name without an address, bytes that are no MQTT), the next try follows: the library's
+ *        own loop gives up for some of them.
  */
 #include "manager/manager.h"
 
+#include <errno.h>
 #include <mosquitto.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/random.h>
+#include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
-#define QUEUE_MAX 20000
+#define QUEUE_MAX    20000
+#define LOOP_MS      1000  /* the library looks after its keep-alive that often */
+#define ANSWER_MS    10000 /* a broker that accepts and stays silent is given up after this */
+#define DELAY_MS     250   /* before the first new try; doubles with each */
+#define DELAY_MS_MAX 30000
+#define END_MS       2000
+#define KEEP_ALIVE_S 30
 
 struct mqtt {
 	struct mosquitto *mosq;
+	pthread_t thread;
 	pthread_mutex_t lock;
-	pthread_cond_t room;
+	pthread_cond_t room; /* in the queue; also: stopping, ended */
 	struct mqtt_message *first, *last;
 	size_t count;
 	int wake_fd;
 	atomic_bool connected;
-	bool stopping;
+	bool running, stopping, ended; /* under lock, but running */
+	bool begun;                    /* tried before: the next try reconnects */
+	int refused;                   /* CONNACK's code if it was not 0 */
 	char prefix[300];
 	size_t prefix_bytes;
 	char host[256];
@@ -53,27 +70,14 @@ static void on_connect(struct mosquitto *mosq, void *cls, int rc)
 {
 	struct mqtt *m = cls;
 
+	m->refused = rc;
 	if (rc != 0) {
-		log_line("error", "msg=\"the broker refuses us\" reason=\"%s\"",
-			 mosquitto_connack_string(rc));
 		return;
 	}
 	subscribe(m, "control/proplet/+");
 	subscribe(m, "registry/proplet");
 	atomic_store(&m->connected, true);
 	log_line("info", "msg=\"connected to the broker\" host=%s port=%d", m->host, m->port);
-	wake(m);
-}
-
-static void on_disconnect(struct mosquitto *mosq, void *cls, int rc)
-{
-	struct mqtt *m = cls;
-
-	if (atomic_exchange(&m->connected, false) && rc != 0) {
-		log_line("warn",
-			 "msg=\"connection to the broker lost; trying again\" reason=\"%s\"",
-			 mosquitto_strerror(rc));
-	}
 	wake(m);
 }
 
@@ -111,6 +115,134 @@ static void on_message(struct mosquitto *mosq, void *cls, const struct mosquitto
 	m->count++;
 	pthread_mutex_unlock(&m->lock);
 	wake(m);
+}
+
+static int64_t now_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+static int begin_connection(struct mqtt *m)
+{
+	int rc;
+
+	m->refused = 0;
+	if (m->begun) {
+		return mosquitto_reconnect_async(m->mosq);
+	}
+	rc = mosquitto_connect_async(m->mosq, m->host, m->port, KEEP_ALIVE_S);
+	m->begun = rc != MOSQ_ERR_INVAL;
+	return rc;
+}
+
+/* Acknowledges at once what came. Otherwise a broker that has not switched Nagle's algorithm off
+ * waits 40 ms for it before it sends the next message. Linux forgets the option, so each time. */
+static void acknowledge(struct mqtt *m)
+{
+	int fd = mosquitto_socket(m->mosq), one = 1;
+
+	if (fd >= 0) {
+		setsockopt(fd, IPPROTO_TCP, TCP_QUICKACK, &one, sizeof(one));
+	}
+}
+
+static bool is_stopping(struct mqtt *m)
+{
+	bool stopping;
+
+	pthread_mutex_lock(&m->lock);
+	stopping = m->stopping;
+	pthread_mutex_unlock(&m->lock);
+	return stopping;
+}
+
+/* One connection from its beginning to its end; `why` says what ended it. True if it was one. */
+static bool serve(struct mqtt *m, char *why, size_t why_bytes)
+{
+	int64_t deadline = now_ms() + ANSWER_MS;
+	int rc = begin_connection(m), error = errno;
+	bool late = false, served = false;
+
+	while (rc == MOSQ_ERR_SUCCESS) {
+		rc = mosquitto_loop(m->mosq, LOOP_MS, 1);
+		error = errno;
+		acknowledge(m);
+		served = served || atomic_load(&m->connected);
+		if (!served && !late && now_ms() > deadline) {
+			late = true;
+			shutdown(mosquitto_socket(m->mosq), SHUT_RDWR);
+		}
+	}
+	atomic_store(&m->connected, false);
+	snprintf(why, why_bytes, "%s",
+		 m->refused != 0        ? mosquitto_connack_string(m->refused)
+		 : late                 ? "it accepts connections and does not answer"
+		 : rc == MOSQ_ERR_ERRNO ? strerror(error)
+		 : rc == MOSQ_ERR_EAI   ? "this host name has no address"
+					: mosquitto_strerror(rc));
+	return served;
+}
+
+/* Waits for that long; false if the link is to end. */
+static bool pause_ms(struct mqtt *m, int64_t ms)
+{
+	struct timespec until;
+	bool go_on;
+	int rc = 0;
+
+	clock_gettime(CLOCK_MONOTONIC, &until);
+	until.tv_sec += ms / 1000;
+	until.tv_nsec += ms % 1000 * 1000000;
+	until.tv_sec += until.tv_nsec / 1000000000;
+	until.tv_nsec %= 1000000000;
+	pthread_mutex_lock(&m->lock);
+	while (!m->stopping && rc != ETIMEDOUT) {
+		rc = pthread_cond_timedwait(&m->room, &m->lock, &until);
+	}
+	go_on = !m->stopping;
+	pthread_mutex_unlock(&m->lock);
+	return go_on;
+}
+
+/* Up to a quarter more, so that not all clients of a broker come back in one instant. */
+static int64_t with_jitter(int64_t ms)
+{
+	unsigned char random = 0;
+
+	return getrandom(&random, 1, GRND_NONBLOCK) == 1 ? ms + ms * random / 1024 : ms;
+}
+
+static void *run(void *arg)
+{
+	struct mqtt *m = arg;
+	int64_t delay_ms = DELAY_MS;
+	char why[160];
+
+	while (!is_stopping(m)) {
+		bool served = serve(m, why, sizeof(why));
+
+		wake(m);
+		if (is_stopping(m)) {
+			break;
+		}
+		delay_ms = served ? DELAY_MS : delay_ms;
+		log_line("warn",
+			 "msg=\"%s; trying again\" host=%s port=%d next_ms=%lld reason=\"%s\"",
+			 served ? "connection to the broker lost" : "no connection to the broker",
+			 m->host, m->port, (long long)delay_ms, why);
+		if (!pause_ms(m, with_jitter(delay_ms))) {
+			break;
+		}
+		delay_ms = delay_ms * 2 < DELAY_MS_MAX ? delay_ms * 2 : DELAY_MS_MAX;
+	}
+	pthread_mutex_lock(&m->lock);
+	m->ended = true;
+	pthread_cond_broadcast(&m->room);
+	pthread_mutex_unlock(&m->lock);
+	return NULL;
 }
 
 void mqtt_message_free(struct mqtt_message *message)
@@ -211,9 +343,8 @@ static void configure(struct mqtt *m, const struct settings *s)
 {
 	mosquitto_int_option(m->mosq, MOSQ_OPT_TCP_NODELAY, 1);
 	mosquitto_max_inflight_messages_set(m->mosq, 1000);
-	mosquitto_reconnect_delay_set(m->mosq, 1, 30, true);
+	mosquitto_threaded_set(m->mosq, true);
 	mosquitto_connect_callback_set(m->mosq, on_connect);
-	mosquitto_disconnect_callback_set(m->mosq, on_disconnect);
 	mosquitto_message_callback_set(m->mosq, on_message);
 	if (s->api_key[0] != '\0') {
 		mosquitto_username_pw_set(m->mosq, s->entity, s->api_key);
@@ -223,6 +354,7 @@ static void configure(struct mqtt *m, const struct settings *s)
 struct mqtt *mqtt_start(const struct settings *s, int wake_fd, char *error, size_t error_bytes)
 {
 	struct mqtt *m = calloc(1, sizeof(*m));
+	pthread_condattr_t attr;
 	bool tls = false;
 	int rc;
 
@@ -232,7 +364,9 @@ struct mqtt *mqtt_start(const struct settings *s, int wake_fd, char *error, size
 	}
 	m->wake_fd = wake_fd;
 	pthread_mutex_init(&m->lock, NULL);
-	pthread_cond_init(&m->room, NULL);
+	pthread_condattr_init(&attr);
+	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	pthread_cond_init(&m->room, &attr);
 	m->prefix_bytes = (size_t)snprintf(m->prefix, sizeof(m->prefix), "m/%.120s/c/%.120s/",
 					   s->tenant, s->channel);
 	mosquitto_lib_init();
@@ -243,29 +377,47 @@ struct mqtt *mqtt_start(const struct settings *s, int wake_fd, char *error, size
 		return NULL;
 	}
 	configure(m, s);
-	rc = mosquitto_connect_async(m->mosq, m->host, m->port, 30);
-	if (rc != MOSQ_ERR_SUCCESS) {
-		log_line("warn", "msg=\"the broker is not there yet; trying on\" host=%s port=%d",
-			 m->host, m->port);
-	}
-	rc = mosquitto_loop_start(m->mosq);
-	if (rc != MOSQ_ERR_SUCCESS) {
-		snprintf(error, error_bytes, "broker: %s", mosquitto_strerror(rc));
+	rc = pthread_create(&m->thread, NULL, run, m);
+	m->running = rc == 0;
+	if (rc != 0) {
+		snprintf(error, error_bytes, "no thread for the broker: %s", strerror(rc));
 		mqtt_stop(m);
 		return NULL;
 	}
 	return m;
 }
 
+/* False if the thread hangs, in the look-up of a name for example. */
+static bool end_thread(struct mqtt *m)
+{
+	int64_t until = now_ms() + END_MS;
+	bool ended;
+
+	pthread_mutex_lock(&m->lock);
+	m->stopping = true;
+	pthread_cond_broadcast(&m->room);
+	pthread_mutex_unlock(&m->lock);
+	mosquitto_disconnect(m->mosq);
+	do {
+		struct timespec soon = {.tv_nsec = 2000000};
+
+		nanosleep(&soon, NULL);
+		pthread_mutex_lock(&m->lock);
+		ended = m->ended;
+		pthread_mutex_unlock(&m->lock);
+	} while (!ended && now_ms() < until);
+	if (ended) {
+		pthread_join(m->thread, NULL);
+	}
+	return ended;
+}
+
 void mqtt_stop(struct mqtt *m)
 {
+	if (m->running && !end_thread(m)) {
+		return; /* the process ends, and the thread with it */
+	}
 	if (m->mosq != NULL) {
-		pthread_mutex_lock(&m->lock);
-		m->stopping = true;
-		pthread_cond_broadcast(&m->room);
-		pthread_mutex_unlock(&m->lock);
-		mosquitto_disconnect(m->mosq);
-		mosquitto_loop_stop(m->mosq, !atomic_load(&m->connected));
 		mosquitto_destroy(m->mosq);
 	}
 	for (struct mqtt_message *x = mqtt_take(m), *next; x != NULL; x = next) {
