@@ -2,14 +2,20 @@
 /*
  * SQLite behind db.h: write-ahead log, statements prepared once.
  *
- * Rules: synchronous=FULL, so that a commit is on the disk; quick: NORMAL, which the end of the
- *        process cannot hurt, only that of the machine.
+ * Rules: 1 synchronous=FULL, so that a commit is on the disk; quick: NORMAL, which the end of the
+ *          process cannot hurt, only that of the machine.
+ *        2 The log's file has its full size from the start. Syncing a file that grows makes the
+ *          file system write its own journal too, some 4 ms on a busy disk where 0.2 ms do.
  */
 #include "manager/store/db.h"
 
 #include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
+
+#define LOG_PAGES   1000 /* WAL frames between checkpoints; matches wal_autocheckpoint below */
+#define FRAME_BYTES (4096 + 24)
+#define LOG_BYTES   ((sqlite3_int64)(LOG_PAGES + 250) * FRAME_BYTES)
 
 struct db {
 	sqlite3 *sqlite;
@@ -54,6 +60,29 @@ static void close_db(struct db *db)
 	free(db);
 }
 
+/*
+ * Fills the write-ahead log with zeros up to LOG_BYTES. SQLite reads a log up to the first frame
+ * whose salt is not the header's, so what follows its last frame may be anything. A failure
+ * (a full disk) is no error: the log grows as it would have.
+ */
+static void fill_log(struct db *db)
+{
+	static const char zeros[65536];
+	sqlite3_file *log = NULL;
+	sqlite3_int64 size = 0;
+	int rc = sqlite3_file_control(db->sqlite, "main", SQLITE_FCNTL_JOURNAL_POINTER, &log);
+
+	if (rc != SQLITE_OK || log == NULL || log->pMethods == NULL ||
+	    log->pMethods->xFileSize(log, &size) != SQLITE_OK) {
+		return;
+	}
+	while (rc == SQLITE_OK && size < LOG_BYTES) {
+		rc = log->pMethods->xWrite(log, zeros, (int)sizeof(zeros), size);
+		size += (sqlite3_int64)sizeof(zeros);
+	}
+	log->pMethods->xSync(log, SQLITE_SYNC_NORMAL);
+}
+
 static struct db *open_db(const char *path, bool quick, char *error, size_t error_bytes)
 {
 	struct db *db = calloc(1, sizeof(*db));
@@ -72,7 +101,7 @@ static struct db *open_db(const char *path, bool quick, char *error, size_t erro
 	}
 	sqlite3_busy_timeout(db->sqlite, 2000);
 	if (script(db, "PRAGMA journal_mode=WAL; PRAGMA cache_size=-4096; PRAGMA temp_store=MEMORY;"
-		       "PRAGMA wal_autocheckpoint=2000; PRAGMA locking_mode=EXCLUSIVE;"
+		       "PRAGMA wal_autocheckpoint=1000; PRAGMA locking_mode=EXCLUSIVE;"
 		       "BEGIN IMMEDIATE; COMMIT;") != STORE_OK ||
 	    script(db, quick ? "PRAGMA synchronous=NORMAL;" : "PRAGMA synchronous=FULL;") !=
 		    STORE_OK) {
@@ -81,6 +110,7 @@ static struct db *open_db(const char *path, bool quick, char *error, size_t erro
 		close_db(db);
 		return NULL;
 	}
+	fill_log(db);
 	return db;
 }
 
