@@ -13,7 +13,7 @@ last line printed is "N passed, N failed".
         ...
     lab.main(globals())
 
-Options: --repeat N, --keep-going (default), --bin DIR, --list, NAME... (parts of test names).
+Options: --repeat N, --seed N, --bin DIR, --list, NAME... (parts of test names).
 Logs: build/e2e/<test>/<process>.log below the working tree, or below $PROPLET_E2E_DIR. Nothing here sleeps to let time pass:
 it waits for conditions, with a bound.
 """
@@ -23,6 +23,7 @@ import http.client
 import json
 import os
 import pathlib
+import random
 import shutil
 import signal
 import socket
@@ -266,6 +267,8 @@ class Link:
             try:
                 far = socket.create_connection(("127.0.0.1", self.target_port), timeout=5)
                 far.settimeout(None)
+                for s in (near, far):  # before reset() can know and close them
+                    s.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             except OSError:
                 near.close()
                 continue
@@ -273,7 +276,6 @@ class Link:
             with self._lock:
                 self._socks |= {near, far}
             for a, b in ((near, far), (far, near)):
-                a.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                 threading.Thread(target=self._pump, args=(a, b), daemon=True).start()
 
     def _pump(self, a, b):
@@ -362,11 +364,15 @@ class Lab:
 
     def __init__(self, name, bin_dir, options=None):
         self.name, self.bin_dir, self.options = name, pathlib.Path(bin_dir), options
-        self.folder = pathlib.Path(os.environ.get("PROPLET_E2E_DIR", ROOT / "build/e2e")) / name
+        self.folder = self.folder_of(name)
         shutil.rmtree(self.folder, ignore_errors=True)
         self.folder.mkdir(parents=True)
         self.notes = []
         self._things = []
+
+    @staticmethod
+    def folder_of(name):
+        return pathlib.Path(os.environ.get("PROPLET_E2E_DIR", ROOT / "build/e2e")) / name
 
     def bin(self, program):
         path = self.bin_dir / program
@@ -377,6 +383,13 @@ class Lab:
     def note(self, text):
         """A line printed beside the test's name, for figures."""
         self.notes.append(text)
+
+    def dice(self):
+        """Random numbers from --seed, or from a seed that is printed beside the test's name."""
+        seed = getattr(self.options, "seed", None)
+        seed = random.randrange(1 << 30) if seed is None else seed
+        self.note(f"seed {seed}")
+        return random.Random(seed)
 
     def own(self, thing):
         """Ends thing (close or kill) after the test."""
@@ -462,6 +475,15 @@ def _run_one(name, function, bin_dir, options):
     return verdict
 
 
+def _keep(name, number):
+    """Sets the folder of a failed run aside, so that the next run does not replace its logs."""
+    folder = Lab.folder_of(name)
+    kept = folder.with_name(f"{name}.failed-{number}")
+    shutil.rmtree(kept, ignore_errors=True)
+    folder.rename(kept)
+    print(f"    kept: {kept}", flush=True)
+
+
 def main(scope, extra_options=None):
     """Runs the test_* functions of a module's globals() and exits. extra_options(parser) may add
     options; a test finds them in lab.options."""
@@ -469,6 +491,7 @@ def main(scope, extra_options=None):
     parser.add_argument("names", nargs="*", help="parts of the names of the tests to run")
     parser.add_argument("--repeat", type=int, default=1, help="run everything N times")
     parser.add_argument("--bin", default=default_bin(), help="folder of the programs")
+    parser.add_argument("--seed", type=int, help="of the moments at which things break")
     parser.add_argument("--list", action="store_true", help="print the names of the tests")
     if extra_options:
         extra_options(parser)
@@ -482,9 +505,12 @@ def main(scope, extra_options=None):
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     counts = {"ok": 0, "FAIL": 0, "skip": 0}
     try:
-        for _ in range(options.repeat):
+        for number in range(options.repeat):
             for name, function in tests:
-                counts[_run_one(f"{program}.{name}", function, options.bin, options)] += 1
+                verdict = _run_one(f"{program}.{name}", function, options.bin, options)
+                counts[verdict] += 1
+                if verdict == "FAIL" and options.repeat > 1:
+                    _keep(f"{program}.{name}", number + 1)
     except KeyboardInterrupt:
         print("interrupted")
         counts["FAIL"] += 1

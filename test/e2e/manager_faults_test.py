@@ -4,7 +4,6 @@
 result counts twice. The figures are printed."""
 import http.client
 import json
-import random
 import threading
 
 import lab
@@ -109,9 +108,9 @@ def test_manager_killed_at_random_moments(l):
     w = World(l, *OPTIONS)
     n = w.worker(metadata={"tasks_max": 60000}, delay=0.002)
     load = Load(w, 600)
-    kills = 0
+    kills, dice = 0, l.dice()
     while load.left > 0:
-        threading.Event().wait(random.uniform(0.0, 0.25))
+        threading.Event().wait(dice.uniform(0.0, 0.25))
         w.manager.kill()
         w.manager.start()
         kills += 1

@@ -7,7 +7,6 @@ What the manager acknowledged over HTTP is counted; each such task has to end wi
 """
 import base64
 import http.client
-import random
 import time
 
 import lab
@@ -124,15 +123,9 @@ class Load:
         expect(not open_ and not failed and not wrong, f"the first: {first}")
 
 
-def dice(l):
-    seed = l.options.seed if l.options.seed is not None else random.randrange(1 << 30)
-    l.note(f"seed {seed}")
-    return random.Random(seed)
-
-
 def faults(l, count, rounds, fault, **world):
     """count tasks; a fault at `rounds` random moments while they are asked for."""
-    r = dice(l)
+    r = l.dice()
     w = World(l, **world)
     load = Load(w)
     moments = sorted(r.sample(range(1, count), rounds))
@@ -224,7 +217,6 @@ def test_stalled_worker_is_replaced(l):
 
 def options(parser):
     parser.add_argument("--tasks", type=int, default=300, help="tasks of each test (300)")
-    parser.add_argument("--seed", type=int, help="of the moments at which things break")
     parser.add_argument("--store", help="the manager's store instead of SQLite in the test's folder")
 
 

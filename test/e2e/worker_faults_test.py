@@ -6,7 +6,6 @@ The scripted manager side keeps the rules of a manager that knows epochs: it sen
 until a result came, and acknowledges each result. Then nothing may be lost and nothing may differ.
 --seed N makes another run; the seed is printed.
 """
-import random
 import time
 
 import lab
@@ -93,19 +92,13 @@ class Ledger:
         expect(self.wrong == 0, f"wrong: {getattr(self, 'first_wrong', None)}")
 
 
-def dice(l):
-    seed = l.options.seed if l.options.seed is not None else random.randrange(1 << 30)
-    l.note(f"seed {seed}")
-    return random.Random(seed)
-
-
 def relisten(s, ledger):
     s.relisten(f"side-{time.monotonic_ns()}")
     ledger.seen = 0
 
 
 def test_broker_killed(l):
-    r = dice(l)
+    r = l.dice()
     s = Side(l, "--slots", "64", through=l.link)
     ledger = Ledger(s, 100)
     ledger.ask_all()
@@ -119,7 +112,7 @@ def test_broker_killed(l):
 
 
 def test_worker_killed(l):
-    r = dice(l)
+    r = l.dice()
     s = Side(l, "--slots", "64")
     ledger = Ledger(s, 100)
     ledger.ask_all()
@@ -134,7 +127,7 @@ def test_worker_killed(l):
 
 
 def test_link_cut(l):
-    r = dice(l)
+    r = l.dice()
     s = Side(l, "--slots", "64", through=l.link)
     ledger = Ledger(s, 100)
     ledger.ask_all()
@@ -149,7 +142,7 @@ def test_link_cut(l):
 
 def test_link_cut_in_a_transfer(l):
     """A module of 1 MB over a link that breaks again and again: it goes on where it was."""
-    r = dice(l)
+    r = l.dice()
     s = Side(l, "--pool", "40k", "--rx-buffer", "1k", "--slots", "4", through=l.link)
     s.serve()
     task = s.start(None, function="add", inputs=["1", "2"],
@@ -241,9 +234,5 @@ def test_rebooted_while_the_broker_is_away(l):
         f"{P}/control/proplet/results", since=mark)}) >= 6, 30, "unacknowledged results again")
 
 
-def options(parser):
-    parser.add_argument("--seed", type=int, help="of the moments at which things break")
-
-
 if __name__ == "__main__":
-    lab.main(globals(), options)
+    lab.main(globals())
