@@ -29,6 +29,7 @@ struct program {
 	struct http_server *http;
 	struct mqtt *mqtt;
 	struct fetcher *fetcher;
+	struct compiler *compiler;
 	char *cert, *key;
 	int wake_fd, signal_fd;
 	bool stop;
@@ -56,6 +57,22 @@ static char *read_pem(const char *path, char *error, size_t error_bytes)
 	return text;
 }
 
+/* Where images and their key lie. */
+static void aot_dir(const struct settings *s, char *out, size_t bytes)
+{
+	const char *path = s->store;
+
+	out[0] = '\0';
+	if (s->aot_dir[0] != '\0') {
+		snprintf(out, bytes, "%s", s->aot_dir);
+	} else if (strncmp(path, "postgres", 8) == 0) {
+		snprintf(out, bytes, "proplet-manager.aot");
+	} else if (strncmp(path, "sqlite:", 7) == 0 && strcmp(path, "sqlite::memory:") != 0) {
+		path += strncmp(path, "sqlite://", 9) == 0 ? 9 : 7;
+		snprintf(out, bytes, "%.500s.aot", path);
+	}
+}
+
 static bool open_service(struct program *p, char *error, size_t error_bytes)
 {
 	const struct settings *s = &p->settings;
@@ -69,6 +86,14 @@ static bool open_service(struct program *p, char *error, size_t error_bytes)
 	};
 	struct manager_config core;
 
+	config.images = (struct image_config){.starts = (uint32_t)s->aot_starts,
+					      .run_ms = (uint32_t)s->aot_run_ms,
+					      .queue = (uint32_t)s->aot_queue,
+					      .retry_ms = (uint32_t)s->aot_retry_ms,
+					      .compile = compile_add,
+					      .user = p->compiler};
+	aot_dir(s, config.images.dir, sizeof(config.images.dir));
+	snprintf(config.images.mode, sizeof(config.images.mode), "%.7s", s->aot);
 	manager_config_default(&core);
 	core.heartbeat_ms = (uint32_t)s->heartbeat_ms;
 	core.stop_wait_ms = (uint32_t)s->stop_wait_ms;
@@ -126,7 +151,8 @@ static int set_up(struct program *p)
 		return fail("the system gives no random numbers or signals");
 	}
 	p->fetcher = fetch_start(p->wake_fd, MODULE_BYTES);
-	if (p->fetcher == NULL) {
+	p->compiler = compile_start(&p->settings, p->wake_fd);
+	if (p->fetcher == NULL || p->compiler == NULL) {
 		return fail("out of memory");
 	}
 	if (!open_service(p, error, sizeof(error)) || !open_http(p, error, sizeof(error))) {
@@ -189,6 +215,17 @@ static void take_downloads(struct program *p)
 	}
 }
 
+static void take_images(struct program *p)
+{
+	struct compile_job *next;
+
+	for (struct compile_job *j = compile_take(p->compiler); j != NULL; j = next) {
+		next = j->next;
+		images_compiled(&p->service, j);
+		compile_free(j);
+	}
+}
+
 static void publish_all(struct program *p)
 {
 	for (size_t i = 0; i < p->service.outbox_count; i++) {
@@ -203,6 +240,7 @@ static void run(struct program *p)
 		wait_for_work(p);
 		take_messages(p);
 		take_downloads(p);
+		take_images(p);
 		http_set_broker(p->http, mqtt_connected(p->mqtt));
 		http_run(p->http);
 		if (service_wake_ms(&p->service) <= p->service.now_ms) {
@@ -221,6 +259,7 @@ static void tear_down(struct program *p)
 		mqtt_stop(p->mqtt);
 	}
 	fetch_stop(p->fetcher);
+	compile_stop(p->compiler);
 	if (p->service.store != NULL) {
 		service_close(&p->service);
 	}

@@ -61,4 +61,16 @@ void fetch_add(void *fetcher, const char *url, const char *task_id);
 struct fetch_result *fetch_take(struct fetcher *f);
 void fetch_result_free(struct fetch_result *r);
 
+/* ---- compiling: a process for each module, one at a time ---- */
+
+struct compiler;
+/* settings is kept. */
+struct compiler *compile_start(const struct settings *settings, int wake_fd);
+void compile_stop(struct compiler *c);
+/* As image_config.compile. */
+void compile_add(void *compiler, const struct compile_job *job, const void *wasm, size_t bytes);
+/* All answers that have come; free each. */
+struct compile_job *compile_take(struct compiler *c);
+void compile_free(struct compile_job *job);
+
 #endif

@@ -334,6 +334,12 @@ static int check(const struct settings *s)
 		fprintf(stderr, "proplet-manager: a certificate and its key go together\n");
 		return EX_CONFIG;
 	}
+	if (strcmp(s->aot, "auto") != 0 && strcmp(s->aot, "always") != 0 &&
+	    strcmp(s->aot, "never") != 0) {
+		fprintf(stderr, "proplet-manager: aot: '%s' is none of auto, always, never\n",
+			s->aot);
+		return EX_CONFIG;
+	}
 	return -1;
 }
 

@@ -53,5 +53,24 @@
 	       1048576, "modules up to this travel in the start message")                          \
 	FLAG(serve_registry, "serve-registry", "MANAGER_SERVE_REGISTRY", "serve_registry",         \
 	     "answer Propeller's plain registry requests for modules we have")                     \
+	TEXT(aot, "aot", "MANAGER_AOT", "aot", "auto",                                             \
+	     "native images for tasks that do not say: auto (when it pays), always, never")        \
+	TEXT(aot_dir, "aot-dir", "MANAGER_AOT_DIR", "aot_dir", "",                                 \
+	     "folder of images and of the key that signs them; default: beside the database, "     \
+	     "with .aot behind its name")                                                          \
+	TEXT(rotorc, "rotorc", "MANAGER_ROTORC", "rotorc", "",                                     \
+	     "the compiler; default: beside this program, or in PATH")                             \
+	NUMBER(aot_starts, "aot-starts", "MANAGER_AOT_STARTS", "aot_starts", 5, 1, 1000000000,     \
+	       "auto: a module is compiled when it was started that often on a kind of processor") \
+	NUMBER(aot_run_ms, "aot-run-ms", "MANAGER_AOT_RUN_MS", "aot_run_ms", 2000, 1, 4294967295,  \
+	       "auto: or when its runs took that long in all; daemons are compiled at once")       \
+	NUMBER(aot_time_ms, "aot-time-ms", "MANAGER_AOT_TIME_MS", "aot_time_ms", 60000, 50,        \
+	       3600000, "a compilation that takes longer is ended")                                \
+	NUMBER(aot_memory_mb, "aot-memory-mb", "MANAGER_AOT_MEMORY_MB", "aot_memory_mb", 2048, 0,  \
+	       1048576, "address space of a compilation; 0: no limit")                             \
+	NUMBER(aot_queue, "aot-queue", "MANAGER_AOT_QUEUE", "aot_queue", 64, 1, 1000,              \
+	       "modules that may wait to be compiled")                                             \
+	NUMBER(aot_retry_ms, "aot-retry-ms", "MANAGER_AOT_RETRY_MS", "aot_retry_ms", 600000, 0,    \
+	       4294967295, "a compilation that failed is tried again after this")                  \
 	TEXT(log_level, "log-level", "MANAGER_LOG_LEVEL", "log_level", "info",                     \
 	     "debug, info, warn or error")

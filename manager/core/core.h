@@ -26,6 +26,7 @@
 #define MANAGER_CORE_CORE_H
 
 #include "base/base.h"
+#include "manager/core/aot.h"
 #include "manager/core/core_list.h"
 #include "manager/core/placement.h"
 
@@ -185,6 +186,7 @@ struct manager_node {
 	uint64_t uptime_at_ms; /* when that came; leases are counted from here */
 	bool has_uptime;       /* false: a worker that does not tell counts from the receipt */
 	uint32_t heartbeat_ms;
+	struct aot_node aot;
 	uint32_t tasks; /* list of assigned tasks */
 	uint32_t heap_pos;
 	uint32_t alive_count; /* heartbeats ever */
@@ -213,6 +215,7 @@ struct manager_node_facts {
 	uint64_t connection; /* number of its connection; 0 when it tells none */
 	uint64_t uptime_ms;
 	uint32_t heartbeat_ms;
+	struct aot_node aot;
 	bool ours, direct, embedded, has_uptime;
 };
 

@@ -173,6 +173,7 @@ static void take_facts(struct manager *m, struct manager_node *n,
 	n->direct = f->direct;
 	n->embedded = f->embedded;
 	take_uptime(m, n, f->connection, f->has_uptime, f->uptime_ms);
+	n->aot = f->aot;
 	n->heartbeat_ms = f->heartbeat_ms != 0 ? f->heartbeat_ms
 			  : f->embedded        ? m->config.heartbeat_embedded_ms
 					       : m->config.heartbeat_ms;

@@ -107,6 +107,7 @@ void api_metrics(struct call *c)
 {
 	const struct service_stats *st = &c->s->stats;
 	struct manager_counts n;
+	struct image_stats im;
 	struct out o = {0};
 	struct rusage u;
 
@@ -132,6 +133,14 @@ void api_metrics(struct call *c)
 		(double)st->messages_out);
 	put_one(&o, "messages_bad_total", "counter", "Messages refused.", (double)st->bad_messages);
 	put_one(&o, "log_lines_total", "counter", "Lines and values of tasks.", (double)st->logs);
+	images_stats(c->s, &im);
+	put_one(&o, "aot_compiles_total", "counter", "Compilations begun.", (double)im.compiles);
+	put_one(&o, "aot_failures_total", "counter", "Compilations that failed.",
+		(double)im.failures);
+	put_one(&o, "aot_starts_total", "counter", "Starts that named a native image.",
+		(double)im.starts);
+	put_one(&o, "aot_refusals_total", "counter", "Native images that a worker refused.",
+		(double)im.refusals);
 	put_one(&o, "broker_connected", "gauge", "1 while connected to the broker.",
 		http_broker_connected(c->server));
 	put_one(&o, "resident_memory_bytes", "gauge", "Memory of this process.", rss_bytes());
@@ -162,14 +171,34 @@ static json_t *module_json(const struct store_module *m)
 			 (json_int_t)m->size, "created_at", time_text(m->created_ms, stamp));
 }
 
+struct listing {
+	struct service *s;
+	json_t *json;
+};
+
+static json_t *with_images(struct listing *l, const struct store_module *m)
+{
+	json_t *o = module_json(m), *images = images_json(l->s, m->digest);
+
+	if (json_array_size(images) != 0) {
+		json_object_set(o, "images", images);
+	}
+	json_decref(images);
+	return o;
+}
+
 static void add_module(void *user, const struct store_module *m)
 {
-	json_array_append_new(user, module_json(m));
+	struct listing *l = user;
+
+	json_array_append_new(l->json, with_images(l, m));
 }
 
 static void one_module(void *user, const struct store_module *m)
 {
-	*(json_t **)user = module_json(m);
+	struct listing *l = user;
+
+	l->json = with_images(l, m);
 }
 
 void api_module_create(struct call *c)
@@ -193,31 +222,57 @@ void api_module_create(struct call *c)
 void api_modules(struct call *c)
 {
 	uint64_t offset, limit, total = 0;
-	json_t *list;
+	struct listing list = {.s = c->s};
 
 	if (!call_page(c, 100, 1000, &offset, &limit)) {
 		return;
 	}
-	list = json_array();
-	if (store_module_list(c->s->store, offset, limit, add_module, list) != STORE_OK ||
+	list.json = json_array();
+	if (store_module_list(c->s->store, offset, limit, add_module, &list) != STORE_OK ||
 	    store_module_count(c->s->store, &total) != STORE_OK) {
-		json_decref(list);
+		json_decref(list.json);
 		call_store_failed(c);
 		return;
 	}
-	call_json(c, 200, call_envelope(offset, limit, total, "modules", list));
+	call_json(c, 200, call_envelope(offset, limit, total, "modules", list.json));
 }
 
 void api_module(struct call *c)
 {
-	json_t *json = NULL;
-	enum store_err err = store_module_get(c->s->store, c->segments[1], one_module, &json);
+	struct listing one = {.s = c->s};
+	enum store_err err = store_module_get(c->s->store, c->segments[1], one_module, &one);
 
 	if (err != STORE_OK) {
 		call_store_error(c, err, "module");
 		return;
 	}
-	call_json(c, 200, json);
+	call_json(c, 200, one.json);
+}
+
+void api_module_compile(struct call *c)
+{
+	struct listing one = {.s = c->s};
+	enum store_err err = store_module_get(c->s->store, c->segments[1], one_module, &one);
+	const char *wrong;
+
+	json_decref(one.json);
+	if (err != STORE_OK) {
+		call_store_error(c, err, "module");
+		return;
+	}
+	wrong = images_want(c->s, c->segments[1], call_query(c, "target"));
+	if (wrong != NULL) {
+		call_error(c, 409, "%s", wrong);
+		return;
+	}
+	call_json(c, 202,
+		  json_pack("{s:s, s:o}", "digest", c->segments[1], "images",
+			    images_json(c->s, c->segments[1])));
+}
+
+void api_aot(struct call *c)
+{
+	call_json(c, 200, images_about(c->s));
 }
 
 void api_module_bytes(struct call *c)

@@ -45,6 +45,8 @@ static void on_create(struct service *s, const char *topic, json_t *m)
 	}
 	metadata = json_is_object(metadata) ? json_incref(metadata) : json_object();
 	node_facts(id, metadata, &e.u.node);
+	images_node(s, metadata, &e.u.node.aot);
+	images_node_new(s, id);
 	e.u.node.connection = (uint64_t)int_of(m, "connection", 0);
 	e.u.node.has_uptime = int_of(m, "uptime_ms", -1) >= 0;
 	e.u.node.uptime_ms = (uint64_t)int_of(m, "uptime_ms", 0);
@@ -205,6 +207,7 @@ static void on_results(struct service *s, const char *topic, json_t *m)
 			    : e.u.result.ok ? MANAGER_REASON_DONE
 					    : MANAGER_REASON_OTHER;
 	take_room(error, &e);
+	images_ran(s, e.u.result.task_id, m);
 	s->result = m;
 	(void)service_event(s, &e);
 	s->result = NULL;
@@ -319,14 +322,19 @@ static void on_event(struct service *s, const char *topic, json_t *m)
 {
 	const char *task = id_of(m, "task_id"), *node = id_of(m, "proplet_id");
 	const char *kind = string_of(m, "kind");
+	char stamp[40];
 
 	if (node == NULL) {
 		bad(s, topic, "proplet_id: expected an id");
 		return;
 	}
+	json_object_set_new(m, "time", json_string(time_text(s->wall_ms, stamp)));
 	log_line("info", "event=worker_event node=%s kind=%s text=\"%s\"", node, kind ? kind : "?",
 		 string_of(m, "text") ? string_of(m, "text") : "");
 	keep_history(s, STORE_EVENT, task != NULL ? task : node, m, STORE_HISTORY_MAX);
+	if (kind != NULL && strcmp(kind, "native_refused") == 0) {
+		images_refused(s, m);
+	}
 	service_note(s, kind != NULL ? kind : "worker_event", task != NULL ? task : node,
 		     json_deep_copy(m));
 }

@@ -298,7 +298,7 @@ void module_request(struct service *s, const json_t *m)
 		/* Not ours: a Propeller proxy may know it. */
 		return;
 	}
-	if (!module_bytes(s, digest, &r.module)) {
+	if (!images_bytes(s, digest, &r.module) && !module_bytes(s, digest, &r.module)) {
 		send_error(s, &r, "the manager has no module with this digest; upload it again");
 	} else if (r.offset >= r.module.size) {
 		send_error(s, &r, "offset is beyond the end of the module");

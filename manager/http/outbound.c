@@ -182,8 +182,9 @@ static void set_upstream(json_t *to, const json_t *spec)
 	}
 }
 
+/* native: an image that the worker is to run, its module by digest behind it; NULL if none. */
 static json_t *start_message(struct service *s, const struct document *d,
-			     const struct manager_action *a)
+			     const struct manager_action *a, json_t *native)
 {
 	bool ours = a->node == NULL || a->node->ours;
 	json_t *m = json_object();
@@ -203,7 +204,12 @@ static json_t *start_message(struct service *s, const struct document *d,
 		set_ours(m, d->spec, a);
 	}
 	set_parents(s, m, d->spec);
-	set_module(s, m, d->spec, a->node);
+	if (native != NULL) {
+		json_object_set_new(m, "native", native);
+		json_object_set(m, "module", json_object_get(d->spec, "module"));
+	} else {
+		set_module(s, m, d->spec, a->node);
+	}
 	return m;
 }
 
@@ -227,6 +233,7 @@ static int qos_of(const struct service *s, const struct manager_node *n)
 void send_start(struct service *s, const struct manager_action *a)
 {
 	struct document d = {0};
+	json_t *native = NULL;
 	char topic[160];
 
 	if (store_task_get(s->store, a->task->id, read_document, &d) != STORE_OK ||
@@ -235,8 +242,10 @@ void send_start(struct service *s, const struct manager_action *a)
 			 a->task->id);
 		return;
 	}
-	service_publish_json(s, topic_of(a->node, "start", topic, sizeof(topic)),
-			     start_message(s, &d, a), qos_of(s, a->node));
+	if (images_start(s, a, d.spec, &native)) {
+		service_publish_json(s, topic_of(a->node, "start", topic, sizeof(topic)),
+				     start_message(s, &d, a, native), qos_of(s, a->node));
+	}
 	json_decref(d.spec);
 }
 

@@ -76,6 +76,10 @@
 	ROUTE("GET", "/modules/{digest}", "get-module", api_module, "One module's record")         \
 	ROUTE("GET", "/modules/{digest}/bytes", "get-module-bytes", api_module_bytes,              \
 	      "The module itself")                                                                 \
+	ROUTE("POST", "/modules/{digest}/compile", "compile-module", api_module_compile,           \
+	      "Makes native images of it; ?target= for one processor, else for all workers'")      \
+	ROUTE("GET", "/aot", "get-aot", api_aot,                                                   \
+	      "The key that signs native images, and the processors of the workers")               \
 	ROUTE("POST", "/fl/experiments", "configure-experiment", api_fl,                           \
 	      "Federated learning: not built in")                                                  \
 	ROUTE("GET", "/fl/task", "get-fl-task", api_fl, "Federated learning: not built in")        \

@@ -173,7 +173,8 @@ static void must(struct service *s, enum store_err err, const char *what)
 static json_t *report_of(const json_t *result)
 {
 	static const char *const keys[] = {"fuel",        "duration_ms", "memory_bytes",
-					   "stack_bytes", "backtrace",   "exit_code"};
+					   "stack_bytes", "backtrace",   "exit_code",
+					   "engine"};
 	json_t *report = json_object();
 
 	for (size_t i = 0; i < BASE_COUNT(keys); i++) {
@@ -564,6 +565,7 @@ static void restore_node(void *user, const struct store_node *row)
 	json_t *metadata = json_loads(row->metadata, 0, NULL);
 
 	node_facts(row->id, metadata, &e.u.node);
+	images_node(s, metadata, &e.u.node.aot);
 	e.u.node.name = row->name;
 	(void)service_event(s, &e);
 	json_decref(metadata);
@@ -601,6 +603,9 @@ bool service_open(struct service *s, const struct service_config *config,
 	}
 	s->core = manager_init(&l, core, s->core_mem, bytes);
 	service_time(s);
+	if (!images_open(s, &config->images, error, error_bytes)) {
+		return false;
+	}
 	s->started_ms = s->now_ms;
 	s->wake_ms = s->now_ms;
 	must(s, store_node_list(s->store, 0, INT64_MAX, restore_node, s), "nodes");
@@ -621,6 +626,7 @@ void service_close(struct service *s)
 	store_close(s->store);
 	service_outbox_clear(s);
 	module_cache_free(s);
+	images_close(s);
 	free(s->outbox);
 	free(s->core_mem);
 	for (size_t i = 0; i < SERVICE_EVENTS_MAX; i++) {

@@ -13,6 +13,7 @@
 #include <jansson.h>
 
 #include "manager/core/core.h"
+#include "manager/http/image.h"
 #include "manager/store/store.h"
 
 #define SERVICE_TEXT       512  /* of an error for people */
@@ -35,6 +36,7 @@ struct service_config {
 	bool serve_registry;   /* answer Propeller's plain requests, too */
 	int qos;               /* to Propeller's workers; 1 to ours */
 	bool log_tasks;
+	struct image_config images;
 };
 
 /* Somebody who waits: for a task's end, or for an invocation's result. */
@@ -88,6 +90,7 @@ struct service {
 	char invocation[40];
 	const json_t *invoke_inputs, *invoke_env;
 	struct module_cache *modules;
+	struct images *images; /* NULL: none are made */
 	struct service_stats stats;
 	uint64_t wake_ms;
 };
