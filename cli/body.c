@@ -15,11 +15,17 @@ static void set_plain(const struct cli_args *args, json_t *task)
 		enum cli_option option;
 		const char *key;
 	} rows[] = {
-		{CLI_OPT_INVOKE, "function"},       {CLI_OPT_PRIORITY, "priority"},
-		{CLI_OPT_BROADCAST, "broadcast"},   {CLI_OPT_DAEMON, "daemon"},
-		{CLI_OPT_LATENT, "latent"},         {CLI_OPT_POLICY, "policy"},
-		{CLI_OPT_SCHEDULE, "schedule"},     {CLI_OPT_TIMEZONE, "timezone"},
-		{CLI_OPT_IDEMPOTENT, "idempotent"}, {CLI_OPT_IMAGE, "image_url"},
+		{CLI_OPT_INVOKE, "function"},
+		{CLI_OPT_PRIORITY, "priority"},
+		{CLI_OPT_BROADCAST, "broadcast"},
+		{CLI_OPT_DAEMON, "daemon"},
+		{CLI_OPT_LATENT, "latent"},
+		{CLI_OPT_POLICY, "policy"},
+		{CLI_OPT_SCHEDULE, "schedule"},
+		{CLI_OPT_TIMEZONE, "timezone"},
+		{CLI_OPT_IDEMPOTENT, "idempotent"},
+		{CLI_OPT_IMAGE, "image_url"},
+		{CLI_OPT_AOT, "aot"},
 	};
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {

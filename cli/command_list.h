@@ -42,6 +42,10 @@
 	OPTION(TAG, "tag", 't', LIST, "TAG", "only nodes with this tag; repeatable")               \
 	OPTION(POLICY, "policy", 0, TEXT, "keep|stop|park",                                        \
 	       "what the node does with it when contact is lost (keep)")                           \
+	OPTION(AOT, "aot", 0, TEXT, "auto|always|never",                                           \
+	       "run it as native code: when it pays, in any case, never (as the manager has it)")  \
+	OPTION(TARGET, "target", 0, TEXT, "PROCESSOR",                                             \
+	       "kind of processor: x86_64, thumbv7m... (those of all nodes)")                      \
 	OPTION(SCHEDULE, "schedule", 0, TEXT, "CRON", "start by the clock: \"*/5 * * * *\"")       \
 	OPTION(TIMEZONE, "timezone", 0, TEXT, "ZONE", "of the schedule (UTC)")                     \
 	OPTION(ONCE, "once", 0, FLAG, NULL, "once, then stop")                                     \
@@ -72,7 +76,7 @@
 /* What a task can be told, and its limits. */
 #define CLI_TASK_OPTIONS                                                                           \
 	"invoke node broadcast priority env cap daemon latent label tag arch power restart "       \
-	"queue idempotent policy metadata "
+	"queue idempotent policy aot metadata "
 #define CLI_LIMIT_OPTIONS "fuel time memory stack heap output "
 
 #define CLI_COMMAND_LIST(COMMAND)                                                                  \
@@ -130,6 +134,10 @@
 		"list the modules that the manager keeps")                                         \
 	COMMAND("module", "upload", module_upload, "FILE...", 1, -1, "",                           \
 		"upload modules and print their digests")                                          \
+	COMMAND("module", "compile", module_compile, "MODULE", 1, 1, "target wait ",               \
+		"make native images of a module: a file, a digest or a source")                    \
+	COMMAND("module", "keys", module_keys, "", 0, 0, "",                                       \
+		"show the key that signs native images; nodes have to trust it")                   \
 	COMMAND("", "completion", completion_command, "bash|zsh|fish", 1, 1, "",                   \
 		"print the completion of a shell")                                                 \
 	COMMAND("", "man", man_command, "", 0, 0, "", "print the manual page propctl(1)")          \

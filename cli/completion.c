@@ -45,7 +45,7 @@ static const char *noun_of(const struct cli_command *c)
 		const char *word, *noun;
 	} nouns[] = {
 		{"TASK", "task"}, {"NODE", "node"},  {"JOB", "job"},
-		{"FILE", "file"}, {"bash", "shell"},
+		{"FILE", "file"}, {"bash", "shell"}, {"MODULE", "file"},
 	};
 
 	for (size_t i = 0; i < sizeof(nouns) / sizeof(nouns[0]); i++) {
@@ -93,6 +93,7 @@ static void bash(void)
 	      "\tcase $prev in\n"
 	      "\t--file|-f|--cacert) COMPREPLY=($(compgen -f -- \"$cur\")); return ;;\n"
 	      "\t--node) noun=node ;;\n"
+	      "\t--aot) COMPREPLY=($(compgen -W 'auto always never' -- \"$cur\")); return ;;\n"
 	      "\t--cap|-c) COMPREPLY=($(compgen -W 'gpio sensor kv time publish' -- \"$cur\")); "
 	      "return ;;\n"
 	      "\tesac\n"

@@ -195,9 +195,30 @@ void module_attach(json_t *task, const struct module_file *file, bool stored)
 
 /* ---- commands ---- */
 
+/* "x86_64, thumbv7m (failed)"; NULL if there is none. Those that nobody asked for are left out. */
+static const char *natives(const json_t *images)
+{
+	const char *out = NULL;
+	json_t *row = NULL;
+	size_t i = 0;
+
+	json_array_foreach(images, i, row)
+	{
+		const char *target = api_text(row, "target"), *state = api_text(row, "state");
+		bool ready = state != NULL && strcmp(state, "ready") == 0;
+
+		if (target == NULL || state == NULL || strcmp(state, "none") == 0) {
+			continue;
+		}
+		out = text("%s%s%s%s%s%s", out != NULL ? out : "", out != NULL ? ", " : "", target,
+			   ready ? "" : " (", ready ? "" : state, ready ? "" : ")");
+	}
+	return out;
+}
+
 int module_list(struct cli *cli)
 {
-	struct table t = {.headers = {"DIGEST", "SIZE", "SOURCE", "AGE", NULL}};
+	struct table t = {.headers = {"DIGEST", "SIZE", "NATIVE", "SOURCE", "AGE", NULL}};
 	json_t *rows = NULL, *row = NULL;
 	size_t i = 0;
 	int status = api_list(&cli->http, "/modules", "modules",
@@ -212,6 +233,7 @@ int module_list(struct cli *cli)
 
 		table_add(&t, api_text(row, "digest"));
 		table_add(&t, text_bytes(size));
+		table_add(&t, natives(api_get(row, "images")));
 		table_add(&t, api_text(row, "source"));
 		table_add(&t, text_age(api_text(row, "created_at"), (int64_t)time(NULL)));
 	}
@@ -256,5 +278,214 @@ int module_upload(struct cli *cli)
 		}
 		module_free(&file);
 	}
+	return status;
+}
+
+/* ---- native images ---- */
+
+/* The digest that a digest, the beginning of one or a source means; NULL: none, or several. */
+static const char *digest_of_word(const json_t *rows, const char *word)
+{
+	const char *found = NULL;
+	const json_t *row = NULL;
+	size_t i = 0, n = strlen(word);
+	bool hex = strncmp(word, "sha256:", 7) == 0;
+
+	json_array_foreach(rows, i, row)
+	{
+		const char *digest = api_text(row, "digest"), *source = api_text(row, "source");
+
+		if (digest == NULL) {
+			continue;
+		}
+		if (source != NULL && strcmp(source, word) == 0) {
+			return digest; /* the newest of that name comes first */
+		}
+		if (n >= 4 && strncmp(digest + (hex ? 0 : 7), word, n) == 0) {
+			if (found != NULL && strcmp(found, digest) != 0) {
+				return NULL;
+			}
+			found = digest;
+		}
+	}
+	return found;
+}
+
+/* The module of the first argument: a file, which is uploaded if need be, or one that is there. */
+static int module_find(struct cli *cli, const char **digest)
+{
+	const char *word = cli->args.args[0];
+	struct module_file file;
+	json_t *rows = NULL;
+	bool stored = false;
+	struct stat st;
+	int status;
+
+	if (stat(word, &st) == 0) {
+		status = module_read(&file, word);
+		if (status == CLI_OK) {
+			status = module_offer(&cli->http, &file, &stored);
+			*digest = text("%s", file.digest);
+			module_free(&file);
+		}
+		return status != CLI_OK || stored
+			       ? status
+			       : fail(CLI_UNAVAILABLE, "the manager at %s keeps no modules",
+				      cli->http.base);
+	}
+	status = api_list(&cli->http, "/modules", "modules", 0, &rows);
+	if (status != CLI_OK) {
+		return status;
+	}
+	*digest = digest_of_word(rows, word);
+	*digest = *digest != NULL ? text("%s", *digest) : NULL;
+	json_decref(rows);
+	return *digest != NULL
+		       ? CLI_OK
+		       : fail(CLI_NOT_FOUND,
+			      "there is no file and no module '%s'; see: propctl module list",
+			      text_clean(word));
+}
+
+static bool is_coming(const json_t *images)
+{
+	const json_t *row = NULL;
+	size_t i = 0;
+
+	json_array_foreach(images, i, row)
+	{
+		const char *state = api_text(row, "state");
+
+		if (state != NULL &&
+		    (strcmp(state, "queued") == 0 || strcmp(state, "compiling") == 0)) {
+			return true;
+		}
+	}
+	return false;
+}
+
+/* Prints the images; the status tells whether all are there. */
+static int images_print(struct cli *cli, const json_t *module, const char *target)
+{
+	struct table t = {.headers = {"TARGET", "STATE", "SIZE", "TOOK", "IMAGE", NULL}};
+	const json_t *row = NULL;
+	int status = CLI_OK;
+	size_t i = 0;
+
+	json_array_foreach(json_object_get(module, "images"), i, row)
+	{
+		const char *of = api_text(row, "target"), *state = api_text(row, "state");
+		const char *error = api_text(row, "error");
+
+		if (of == NULL || state == NULL || strcmp(state, "none") == 0 ||
+		    (target != NULL && strcmp(of, target) != 0)) {
+			continue;
+		}
+		table_add(&t, of);
+		table_add(&t, state);
+		table_add(&t, error ? NULL : text_bytes(api_number(row, "size", 0)));
+		table_add(&t, error ? NULL : text_ms(api_number(row, "compile_ms", 0)));
+		table_add(&t, api_text(row, "digest"));
+		if (error != NULL) {
+			status = fail(CLI_FAILED, "%s: %s", text_clean(of), text_clean(error));
+		} else if (strcmp(state, "ready") != 0 && status == CLI_OK) {
+			status = fail(CLI_LIMIT, "%s is not ready yet; see: propctl module list",
+				      text_clean(of));
+		}
+	}
+	if (cli->json) {
+		api_print(module);
+	} else if (!cli->quiet) {
+		table_print(&t, stdout, 0);
+	}
+	return status;
+}
+
+enum {
+	COMPILE_MS = 120000, /* waited for, unless --wait says otherwise */
+	POLL_MS = 10000,     /* of it, within one request */
+};
+
+/* Waits until no image of the module is on its way, or for left ms. */
+static int images_wait(struct cli *cli, const char *digest, uint64_t left, json_t **module)
+{
+	for (;;) {
+		uint64_t wait = left < POLL_MS ? left : POLL_MS;
+		struct http_reply reply;
+		int status = http_json(
+			&cli->http, "GET",
+			text("/modules/%s?wait_ms=%llu", digest, (unsigned long long)wait), NULL,
+			"module", &reply);
+
+		if (status != CLI_OK) {
+			return status;
+		}
+		left -= wait;
+		if (left == 0 || !is_coming(json_object_get(reply.json, "images"))) {
+			*module = json_incref(reply.json);
+			http_free(&reply);
+			return CLI_OK;
+		}
+		http_free(&reply);
+	}
+}
+
+int module_compile(struct cli *cli)
+{
+	const char *digest = NULL, *target = args_text(&cli->args, CLI_OPT_TARGET, NULL);
+	struct http_reply reply;
+	json_t *module = NULL;
+	int status = module_find(cli, &digest);
+
+	if (status == CLI_OK) {
+		status = http_json(&cli->http, "POST",
+				   text("/modules/%s/compile%s%s", digest,
+					target != NULL ? "?target=" : "",
+					target != NULL ? text_url(target) : ""),
+				   NULL, text("compile %s", text_clean(cli->args.args[0])), &reply);
+	}
+	if (status != CLI_OK) {
+		return status;
+	}
+	http_free(&reply);
+	status = images_wait(cli, digest, args_number(&cli->args, CLI_OPT_WAIT, COMPILE_MS),
+			     &module);
+	if (status == CLI_OK) {
+		status = images_print(cli, module, target);
+		json_decref(module);
+	}
+	return status;
+}
+
+int module_keys(struct cli *cli)
+{
+	struct table t = {.headers = {"ID", "PUBLIC KEY", NULL}};
+	struct http_reply reply;
+	json_t *keys, *row = NULL;
+	size_t i = 0;
+	int status = http_json(&cli->http, "GET", "/aot", NULL, "keys", &reply);
+
+	if (status != CLI_OK) {
+		return status;
+	}
+	keys = json_object_get(reply.json, "keys");
+	if (cli->json) {
+		api_print(keys);
+	} else if (json_array_size(keys) == 0) {
+		status = fail(CLI_UNAVAILABLE, "this manager makes no native images");
+	} else if (cli->quiet) {
+		json_array_foreach(keys, i, row)
+		{
+			text_put(stdout, text_clean(api_text(row, "public")));
+		}
+	} else {
+		json_array_foreach(keys, i, row)
+		{
+			table_add(&t, api_text(row, "id"));
+			table_add(&t, api_text(row, "public"));
+		}
+		table_print(&t, stdout, 0);
+	}
+	http_free(&reply);
 	return status;
 }

@@ -167,6 +167,8 @@ static void show_facts(const json_t *node)
 	show_line("labels", joined(api_get(node, "metadata.labels")));
 	show_line("capabilities", joined(api_get(node, "metadata.capabilities")));
 	show_line("features", joined(api_get(node, "metadata.features")));
+	show_line("native code", api_text(node, "metadata.aot_target"));
+	show_line("trusts", joined(api_get(node, "metadata.keys")));
 }
 
 int node_show(struct cli *cli)

@@ -193,6 +193,30 @@ static void show_end(const json_t *task)
 	show_line("stack", stack > 0 ? text_bytes(stack) : NULL);
 }
 
+/* What the manager and nodes wanted to be seen of it, oldest first. */
+static void show_events(struct cli *cli, const char *id)
+{
+	struct http_reply reply;
+	const json_t *rows;
+
+	if (http_send(&cli->http, "GET", text("/tasks/%s/events?limit=20", id), NULL, &reply) !=
+	    CLI_OK) {
+		return;
+	}
+	rows = json_object_get(reply.json, "events");
+	for (size_t n = reply.status == 200 ? json_array_size(rows) : 0, i = n; i > 0; i--) {
+		const json_t *row = json_array_get(rows, i - 1);
+		const char *when = api_text(row, "time"), *kind = api_text(row, "kind");
+		const char *words = api_text(row, "text");
+
+		show_line(i == n ? "events" : "",
+			  text("%.8s %s%s%s", when != NULL && strlen(when) > 19 ? when + 11 : "",
+			       kind != NULL ? kind : "?", words != NULL ? ": " : "",
+			       words != NULL ? words : ""));
+	}
+	http_free(&reply);
+}
+
 int task_show(struct cli *cli)
 {
 	const char *id = NULL;
@@ -210,19 +234,11 @@ int task_show(struct cli *cli)
 	static const struct {
 		const char *label, *key;
 	} rows[] = {
-		{"name", "name"},
-		{"function", "function"},
-		{"node", "proplet_id"},
-		{"priority", "priority"},
-		{"created", "created_at"},
-		{"started", "start_time"},
-		{"finished", "finish_time"},
-		{"next run", "next_run"},
-		{"schedule", "schedule"},
-		{"workflow", "workflow_id"},
-		{"job", "job_id"},
-		{"module", "module.digest"},
-		{"image", "image_url"},
+		{"name", "name"},          {"function", "function"},    {"aot", "aot"},
+		{"engine", "engine"},      {"node", "proplet_id"},      {"priority", "priority"},
+		{"created", "created_at"}, {"started", "start_time"},   {"finished", "finish_time"},
+		{"next run", "next_run"},  {"schedule", "schedule"},    {"workflow", "workflow_id"},
+		{"job", "job_id"},         {"module", "module.digest"}, {"image", "image_url"},
 	};
 	show_line("id", api_text(reply.json, "id"));
 	show_line("state", api_state(reply.json));
@@ -237,6 +253,7 @@ int task_show(struct cli *cli)
 	show_end(reply.json);
 	show_line("results", api_text(reply.json, "results"));
 	http_free(&reply);
+	show_events(cli, id);
 	return CLI_OK;
 }
 

@@ -237,7 +237,7 @@ void api_modules(struct call *c)
 	call_json(c, 200, call_envelope(offset, limit, total, "modules", list.json));
 }
 
-void api_module(struct call *c)
+static void module_found(struct call *c)
 {
 	struct listing one = {.s = c->s};
 	enum store_err err = store_module_get(c->s->store, c->segments[1], one_module, &one);
@@ -247,6 +247,22 @@ void api_module(struct call *c)
 		return;
 	}
 	call_json(c, 200, one.json);
+}
+
+/* Several images may be on their way: whoever waits for all of them asks again. */
+void api_module(struct call *c)
+{
+	char key[MANAGER_ID_BYTES];
+	uint64_t wait_ms;
+
+	if (!call_number(c, "wait_ms", 0, 3600000, &wait_ms)) {
+		return;
+	}
+	if (wait_ms != 0 && images_wait_key(c->s, c->segments[1], key)) {
+		call_wait(c, key, wait_ms, module_found);
+	} else {
+		module_found(c);
+	}
 }
 
 void api_module_compile(struct call *c)

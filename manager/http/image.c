@@ -384,15 +384,18 @@ static void finish(struct service *s, uint32_t image, const struct aot_image *do
 	struct images *im = s->images;
 	struct held *waiting = im->held, *h;
 	const struct aot_image *e = aot_image(im->core, image);
-	char text[256];
+	char text[256], module[72], key[MANAGER_ID_BYTES];
 
 	aot_done(im->core, image, done, why, s->now_ms);
 	im->stats.failures += why != NULL;
+	digest_text(e->module, module);
 	snprintf(text, sizeof(text), "%s: %u bytes in %u ms", e->target, e->bytes, e->compile_ms);
 	if (why == NULL) {
 		add_to_index(im, e);
 	}
 	tell(s, why != NULL ? "aot_failed" : "aot_ready", NULL, e, NULL, why != NULL ? why : text);
+	images_wait_key(s, module, key);
+	service_wake(s, key, NULL, false);
 	im->held = NULL;
 	while ((h = waiting) != NULL) {
 		waiting = h->next;
@@ -685,6 +688,26 @@ json_t *images_json(struct service *s, const char *module)
 		}
 	}
 	return list;
+}
+
+bool images_wait_key(struct service *s, const char *module, char *key)
+{
+	uint8_t digest[AOT_DIGEST_BYTES];
+	bool coming = false;
+
+	key[0] = '\0';
+	if (s->images == NULL || !digest_bytes(module, digest)) {
+		return false;
+	}
+	snprintf(key, MANAGER_ID_BYTES, "aot:%.56s", module + 7);
+	for (uint32_t i = 0; i < aot_high(s->images->core); i++) {
+		const struct aot_image *e = aot_image(s->images->core, i);
+
+		coming = coming ||
+			 (e != NULL && memcmp(e->module, digest, sizeof(digest)) == 0 &&
+			  (e->state == AOT_STATE_QUEUED || e->state == AOT_STATE_COMPILING));
+	}
+	return coming;
 }
 
 struct wanted {

@@ -73,11 +73,13 @@
 	ROUTE("POST", "/modules", "upload-module", api_module_create,                              \
 	      "Keeps a module under its digest; the body is its bytes, ?source= names it")         \
 	ROUTE("GET", "/modules", "list-modules", api_modules, "All modules, newest first")         \
-	ROUTE("GET", "/modules/{digest}", "get-module", api_module, "One module's record")         \
+	ROUTE("GET", "/modules/{digest}", "get-module", api_module,                                \
+	      "One module's record; ?wait_ms= waits for images that are being made")               \
 	ROUTE("GET", "/modules/{digest}/bytes", "get-module-bytes", api_module_bytes,              \
 	      "The module itself")                                                                 \
 	ROUTE("POST", "/modules/{digest}/compile", "compile-module", api_module_compile,           \
-	      "Makes native images of it; ?target= for one processor, else for all workers'")      \
+	      "Makes native images of it; ?target= for one processor, else all workers'; "         \
+	      "?wait_ms=")                                                                         \
 	ROUTE("GET", "/aot", "get-aot", api_aot,                                                   \
 	      "The key that signs native images, and the processors of the workers")               \
 	ROUTE("POST", "/fl/experiments", "configure-experiment", api_fl,                           \
