@@ -241,6 +241,7 @@ static void run(struct program *p)
 		take_messages(p);
 		take_downloads(p);
 		take_images(p);
+		images_tick(&p->service);
 		http_set_broker(p->http, mqtt_connected(p->mqtt));
 		http_run(p->http);
 		if (service_wake_ms(&p->service) <= p->service.now_ms) {

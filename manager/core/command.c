@@ -153,6 +153,9 @@ void command_step(struct manager *m, const struct manager_event *e)
 	case MANAGER_EVENT_TASK_SCHEDULE:
 		schedule(m, e);
 		break;
+	case MANAGER_EVENT_TASK_SEND:
+		task_send(m, e);
+		break;
 	case MANAGER_EVENT_TASK_START:
 		start(m, e);
 		break;

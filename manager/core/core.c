@@ -227,6 +227,7 @@ static void event_step(struct manager *m, const struct manager_event *e)
 	case MANAGER_EVENT_TASK_DEPEND:
 	case MANAGER_EVENT_TASK_REPORTED:
 	case MANAGER_EVENT_TASK_SCHEDULE:
+	case MANAGER_EVENT_TASK_SEND:
 	case MANAGER_EVENT_TASK_START:
 	case MANAGER_EVENT_TASK_STOP:
 	case MANAGER_EVENT_TASK_DROP:

@@ -238,6 +238,7 @@ enum manager_event_kind {
 	MANAGER_EVENT_TASK_DEPEND,   /* both tasks are live */
 	MANAGER_EVENT_TASK_REPORTED, /* at start: a node's result of a broadcast is stored already */
 	MANAGER_EVENT_TASK_SCHEDULE,
+	MANAGER_EVENT_TASK_SEND, /* a start that waited for an image goes out, if it still counts */
 	MANAGER_EVENT_TASK_START,  /* command */
 	MANAGER_EVENT_TASK_STOP,   /* command */
 	MANAGER_EVENT_TASK_DROP,   /* command: the task is being deleted */
@@ -307,6 +308,7 @@ struct manager_event {
 			const char *id;
 			bool queue;          /* TASK_START: wait when nothing fits */
 			int64_t next_run_ms; /* TASK_SCHEDULE */
+			uint32_t epoch;      /* TASK_SEND */
 		} task;
 	} u;
 };

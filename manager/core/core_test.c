@@ -240,7 +240,7 @@ TEST(leases_are_renewed)
 	EXPECT_EQ(STARTS("t", NULL, 0), 1);
 }
 
-TEST(a_lost_start_is_repeated_with_its_epoch)
+TEST(a_lost_start_is_repeated_with_its_epoch) T(a_start_that_waited_is_sent)
 {
 	begin();
 	node("a");
@@ -253,6 +253,35 @@ TEST(a_lost_start_is_repeated_with_its_epoch)
 	alive("a", "");
 	EXPECT_EQ(STARTS("t", "a", 1), 2);
 	EXPECT_EQ(row_of("t")->epoch, 1);
+}
+
+/* A start that was held back for a native image goes out with the lease that the node then counts. */
+TEST(a_start_that_waited_is_sent)
+{
+	struct manager_event e = {.kind = MANAGER_EVENT_TASK_SEND};
+	struct manager_task_spec s = spec("t");
+
+	begin();
+	node("a");
+	alive_at("a", 5000);
+	s.lease_ms = 60000;
+	s.policy = MANAGER_POLICY_STOP;
+	start(s);
+	pass(2000);
+	alive_at("a", 7000);
+	e.u.task.id = "t";
+	e.u.task.epoch = 1;
+	(void)step(e);
+	EXPECT_EQ(STARTS("t", "a", 1), 2);
+	EXPECT_EQ(manager_task_find(m, "t")->lease_end_ms, now + 66000);
+	e.u.task.epoch = 2; /* of another run */
+	(void)step(e);
+	e.u.task.epoch = 1;
+	alive("a", "t:1"); /* it is there: no other start */
+	(void)step(e);
+	e.u.task.id = "gone";
+	(void)step(e);
+	EXPECT_EQ(STARTS("t", "a", 0), 2);
 }
 
 TEST(what_a_node_no_longer_runs_is_placed_again)

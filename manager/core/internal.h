@@ -118,6 +118,7 @@ void task_seen(struct manager *m, struct manager_task *t);
 /* A start or renewal of the lease goes out: it holds for as long as the worker may count on it. */
 void task_grant(struct manager *m, struct manager_task *t, const struct manager_node *n);
 void task_unseen(struct manager *m, struct manager_task *t);
+void task_send(struct manager *m, const struct manager_event *e);
 void task_assign(struct manager *m, struct manager_task *t, struct manager_node *n);
 void task_release(struct manager *m, struct manager_task *t);
 void task_send_stop(struct manager *m, struct manager_task *t);

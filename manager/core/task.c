@@ -457,6 +457,18 @@ void task_seen(struct manager *m, struct manager_task *t)
 }
 
 /* The node lists what it runs, and this task is not in the list. */
+/* The start was not sent when it was to be, since its image was not ready. */
+void task_send(struct manager *m, const struct manager_event *e)
+{
+	struct manager_task *t = task_find(m, e->u.task.id);
+	struct manager_node *n = t != NULL ? node_of(m, t) : NULL;
+
+	if (n != NULL && t->phase == MANAGER_PHASE_ASSIGNED && t->epoch == e->u.task.epoch) {
+		t->missing = 0;
+		send_start(m, t, n);
+	}
+}
+
 void task_unseen(struct manager *m, struct manager_task *t)
 {
 	if (m->now_ms - t->sent_ms < m->config.start_wait_ms || ++t->missing < 2) {

@@ -6,8 +6,9 @@
  * Out:   jobs for the compiler; the key "native" of starts; events for people.
  * Owns:  a folder: key (Ed25519 seed in hexadecimal, mode 0600), index (a JSON object a line), and
  *        <64 hex>.raot for each image, by its digest.
- * Rules: 1. An image whose bytes have not their digest is not served, but forgotten.
- *        2. A start that waits is sent when its image is ready, or without it when there is none.
+ * Rules: 1. The core is not stepped from within its own actions: what waited goes out in images_tick.
+ *        2. An image whose bytes have not their digest is not served, but forgotten.
+ *        3. A start that waits is sent when its image is ready, or without it when there is none.
  */
 #include "manager/http/service.h"
 
@@ -35,7 +36,8 @@ struct images {
 	struct aot *core;
 	struct image_config config;
 	struct image_stats stats;
-	struct held *held;
+	struct held *held;  /* starts that wait */
+	struct held *ready; /* and those that may go */
 	uint8_t public_key[32];
 	char key_hex[65], key_path[600];
 	uint8_t *bytes; /* of the image that was read last */
@@ -279,20 +281,21 @@ bool images_open(struct service *s, const struct image_config *config, char *err
 	return true;
 }
 
-static void free_held(struct images *im)
+static void free_held(struct held *h)
 {
-	while (im->held != NULL) {
-		struct held *h = im->held;
+	while (h != NULL) {
+		struct held *next = h->next;
 
-		im->held = h->next;
 		free(h);
+		h = next;
 	}
 }
 
 void images_close(struct service *s)
 {
 	if (s->images != NULL) {
-		free_held(s->images);
+		free_held(s->images->held);
+		free_held(s->images->ready);
 		free(s->images->core);
 		free(s->images->bytes);
 		free(s->images);
@@ -364,21 +367,6 @@ static void pump(struct service *s)
 	}
 }
 
-/* Sends a start that waited, if it still is the one that counts. */
-static void release(struct service *s, const struct held *h)
-{
-	const struct manager_task *t = manager_task_find(s->core, h->task_id);
-	struct manager_action a = {.kind = MANAGER_ACTION_SEND_START, .task = t, .epoch = h->epoch};
-
-	if (t == NULL || t->epoch != h->epoch || t->node == MANAGER_NONE ||
-	    t->phase != MANAGER_PHASE_ASSIGNED) {
-		return;
-	}
-	a.node = manager_node_at(s->core, t->node);
-	s->stats.starts++;
-	send_start(s, &a);
-}
-
 static void finish(struct service *s, uint32_t image, const struct aot_image *done, const char *why)
 {
 	struct images *im = s->images;
@@ -406,8 +394,8 @@ static void finish(struct service *s, uint32_t image, const struct aot_image *do
 		}
 		tell(s, why != NULL ? "aot_failed" : "aot_ready", h->task_id, e, NULL,
 		     why != NULL ? why : text);
-		release(s, h);
-		free(h);
+		h->next = im->ready;
+		im->ready = h;
 	}
 }
 
@@ -419,6 +407,20 @@ void images_compiled(struct service *s, const struct compile_job *job)
 	memcpy(done.digest, job->digest, sizeof(done.digest));
 	finish(s, job->image, &done, job->error[0] != '\0' ? job->error : NULL);
 	pump(s);
+}
+
+void images_tick(struct service *s)
+{
+	while (s->images != NULL && s->images->ready != NULL) {
+		struct held *h = s->images->ready;
+		struct manager_event e = {.kind = MANAGER_EVENT_TASK_SEND};
+
+		s->images->ready = h->next;
+		e.u.task.id = h->task_id;
+		e.u.task.epoch = h->epoch;
+		(void)service_event(s, &e);
+		free(h);
+	}
 }
 
 /* ---- starts */

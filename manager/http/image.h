@@ -62,6 +62,9 @@ void images_refused(struct service *s, const json_t *event);
 /* The compiler's answer. */
 void images_compiled(struct service *s, const struct compile_job *job);
 
+/* Sends the starts that waited and may go now; not from within a step. */
+void images_tick(struct service *s);
+
 /* An image's bytes by its digest, lent until the next call; false when there is none. */
 bool images_bytes(struct service *s, const char *digest, struct module_bytes *out);
 /* Whether an image's file still is what was signed. */
