@@ -12,7 +12,6 @@
 #include "manager/manager.h"
 
 #include "base/base.h"
-#include "rotor/image.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -28,6 +27,15 @@
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
+
+/* Of an image: docs/native-image.md */
+enum {
+	IMAGE_ABI = 8,
+	IMAGE_BYTES = 16,
+	IMAGE_WASM_DIGEST = 72,
+	IMAGE_HEADER_BYTES = 136,
+	IMAGE_SIGNATURE_BYTES = 64,
+};
 
 #define FILE_BYTES_MAX (256u << 20)
 #define NICENESS       10

@@ -240,7 +240,7 @@ TEST(leases_are_renewed)
 	EXPECT_EQ(STARTS("t", NULL, 0), 1);
 }
 
-TEST(a_lost_start_is_repeated_with_its_epoch) T(a_start_that_waited_is_sent)
+TEST(a_lost_start_is_repeated_with_its_epoch)
 {
 	begin();
 	node("a");
@@ -618,6 +618,7 @@ TEST_MAIN(
 	T(a_lease_counts_from_the_alive_message)
 	T(leases_are_renewed)
 	T(a_lost_start_is_repeated_with_its_epoch)
+	T(a_start_that_waited_is_sent)
 	T(what_a_node_no_longer_runs_is_placed_again)
 	T(a_task_that_kills_nodes_ends)
 	T(propellers_worker_restarts_and_its_tasks_are_lost)
