@@ -68,6 +68,20 @@ def test_default_image(l):
     l.note("200 KB in chunks and inline through a buffer of 1 KB")
 
 
+def test_size_of_the_image(l):
+    """256 KB of flash, 96 KB of RAM beside the pool: image without TLS."""
+    if BOARD != "mps2_an385":
+        raise lab.Skip("the goal is for mps2_an385")
+    path = board.image(BOARD).with_suffix(".map")
+    status, out, err = l.run([board.ROOT / "tools" / "size_by_part", path])
+    expect_eq((status, err), (0, ""))
+    parts = {c[1].strip(): (int(c[2]), int(c[3])) for c in (line.split("|") for line in
+                                                            out.splitlines()[2:])}
+    flash, ram = parts["all"][0], parts["all"][1] - parts["tasks' pool"][1]
+    l.note(f"{flash} bytes of flash, {ram} of RAM beside the pool")
+    expect(flash < 256 * 1024 and ram < 96 * 1024, out)
+
+
 def test_stopped_within_100_ms(l):
     s = Side(l)
     took = []
