@@ -23,15 +23,16 @@ NODE = "5c4b7c38-5b0c-4f7e-8b7f-1d2a1f7f4e21"
 _assembled = {}
 
 
-def wat(text):
-    """The module's bytes."""
+def wat(text, *flags):
+    """The module's bytes. flags: of wat2wasm."""
     if text not in _assembled:
         if not shutil.which("wat2wasm"):
             raise Skip("wat2wasm is not installed")
         with tempfile.NamedTemporaryFile("w", suffix=".wat") as f:
             f.write(text)
             f.flush()
-            p = subprocess.run(["wat2wasm", "--output=-", f.name], capture_output=True, timeout=30)
+            p = subprocess.run(["wat2wasm", *flags, "--output=-", f.name], capture_output=True,
+                               timeout=30)
         if p.returncode:
             raise Failed(f"wat2wasm: {p.stderr.decode()}")
         _assembled[text] = p.stdout

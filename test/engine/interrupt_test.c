@@ -13,6 +13,7 @@
 
 #include "base/base.h"
 #include "rotor/rotor.h"
+#include "test/engine/interrupt_load.h"
 #include "test/engine/modules.h"
 #include "test/test.h"
 
@@ -89,8 +90,7 @@ static void make(struct world *w, const uint8_t *wasm, size_t wasm_bytes)
 	const struct rotor_module *module;
 	struct rotor_module_info info;
 
-	ASSERT(rotor_load(w->module_at, sizeof(w->module_at), wasm, wasm_bytes, 0, &module, NULL) ==
-	       ROTOR_OK);
+	module = interrupt_load(w->module_at, sizeof(w->module_at), wasm, wasm_bytes);
 	rotor_module_info(module, &info);
 	limits.memory_bytes_max = info.has_memory ? MEMORY_BYTES : 0;
 	limits.table_elems_max = info.table_count > 0 ? TABLE_ELEMS : 0;
