@@ -257,42 +257,46 @@ TEST(fuel_is_the_same_in_slices_and_in_copies)
 	uint64_t whole;
 
 	set_up_program();
-	call("sum", 500, 1);
+	call("sum", 100, 1);
 	EXPECT_EQ(rotor_run(b.in, UNITS), ROTOR_DONE);
-	EXPECT_EQ(result(), sum(500));
+	EXPECT_EQ(result(), sum(100));
 	whole = rotor_fuel_used(b.in);
-	for (uint64_t slice = 1; slice < 2000; slice = slice * 3 + 1) {
+	for (uint64_t slice = 1; slice * 8 < whole; slice = slice * 3 + 1) {
 		uint8_t *here = b.block, *there = b.other;
+		size_t bytes;
 		int stops = 0;
 
 		set_up_program();
-		call("sum", 500, 1);
+		bytes = rotor_instance_bytes(b.module, &b.limits);
+		call("sum", 100, 1);
 		while (rotor_run(b.in, slice) == ROTOR_FUEL) {
 			uint8_t *from = here;
 
-			memcpy(there, here, BLOCK_BYTES);
-			memset(here, 0xee, BLOCK_BYTES);
+			memcpy(there, here, bytes);
+			memset(here, 0xee, bytes);
 			here = there;
 			there = from;
-			EXPECT_EQ(rotor_attach(here, BLOCK_BYTES, b.module, &imports, &b.in, NULL),
-				  0);
+			EXPECT_EQ(rotor_attach(here, bytes, b.module, &imports, &b.in, NULL), 0);
 			stops++;
 		}
 		EXPECT(stops > 5);
-		EXPECT_EQ(result(), sum(500));
+		EXPECT_EQ(result(), sum(100));
 		EXPECT_EQ(rotor_fuel_used(b.in), whole);
 	}
 }
 
 TEST(a_deep_program_is_copied_between_slices)
 {
+	size_t bytes;
+
 	set_up_program();
+	bytes = rotor_instance_bytes(b.module, &b.limits);
 	call("fib", 12, 1);
 	while (rotor_run(b.in, 20) == ROTOR_FUEL) {
 		uint8_t *to = (uint8_t *)b.in == b.block ? b.other : b.block;
 
-		memcpy(to, b.in, BLOCK_BYTES);
-		EXPECT_EQ(rotor_attach(to, BLOCK_BYTES, b.module, &imports, &b.in, NULL), 0);
+		memcpy(to, b.in, bytes);
+		EXPECT_EQ(rotor_attach(to, bytes, b.module, &imports, &b.in, NULL), 0);
 	}
 	EXPECT_EQ(result(), 144);
 }
