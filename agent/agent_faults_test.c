@@ -287,6 +287,76 @@ TEST(more_modules_than_slots)
 	rig_free(r);
 }
 
+/* Our manager puts epoch before file; others may not. */
+TEST(epoch_after_the_file)
+{
+	struct rig *r = with_journal();
+	static const char script[] = "fake\nfunc f - i ret 9\n";
+	char file[100];
+
+	rig_base64(file, script, sizeof(script) - 1);
+	r->hold_slices = true;
+	rig_say(r, "control/manager/start/p1",
+		"{\"id\":\"a\",\"name\":\"f\",\"file\":\"%s\",\"epoch\":5}", file);
+	r->hold_slices = false;
+	reboot(r);
+	rig_online(r);
+	rig_run(r, 10);
+	SAW("{\"task_id\":\"a\",\"proplet_id\":\"p1\",\"results\":\"9\",\"epoch\":5,\"reason\":"
+	    "\"done\"");
+	rig_free(r);
+}
+
+/* The same inline module again: what was begun in the store for it ends under its own digest. */
+TEST(inline_module_that_is_loaded)
+{
+	struct rig *r = with_journal();
+	static const char script[] = "fake\nfunc f - i ret 9\n";
+	char file[100];
+
+	rig_base64(file, script, sizeof(script) - 1);
+	for (int i = 0; i < 3; i++) {
+		rig_say(r, "control/manager/start/p1",
+			"{\"id\":\"a%d\",\"name\":\"f\",\"epoch\":1,\"file\":\"%s\"}", i, file);
+		rig_run(r, 10);
+	}
+	NOT("without a digest");
+	NOT("store fails");
+	reboot(r);
+	EXPECT_EQ(r->stored[0].used && r->stored[0].complete, true);
+	for (int i = 1; i < RIG_STORED_MAX; i++) {
+		EXPECT_EQ(r->stored[i].used, false);
+	}
+	rig_free(r);
+}
+
+/* A store without room says so at BEGIN and at each WRITE: the module runs all the same. */
+TEST(store_full_while_an_inline_module_comes)
+{
+	struct rig *r = with_journal();
+	char script[2000] = "fake\nfunc f - i ret 9\n", file[3000];
+
+	memset(script + strlen(script), '\n', 1500);
+	rig_base64(file, script, (uint32_t)strlen(script));
+	for (int i = 1; i < 6; i++) {
+		char id[8], want[32];
+
+		snprintf(id, sizeof(id), "a%d", i);
+		snprintf(want, sizeof(want), "{\"task_id\":\"%s\"", id);
+		r->piece_bytes = 64;
+		r->store_fails_at = r->store_actions + i;
+		rig_say(r, "control/manager/start/p1",
+			"{\"id\":\"%s\",\"name\":\"f\",\"epoch\":1,\"file\":\"%s\"}", id, file);
+		rig_run(r, 10);
+		SAW(want);
+		SAW("\"results\":\"9\"");
+		rig_clear(r);
+		reboot(r);
+		rig_online(r);
+	}
+	rig_free(r);
+}
+
 /* Power failed between writing the result and taking the start's record out. */
 TEST(start_and_result_in_the_journal)
 {
@@ -495,9 +565,12 @@ TEST(random_events)
 }
 
 TEST_MAIN(T(module_in_chunks) T(module_after_a_power_cut) T(inline_twin_without_room)
-		  T(module_of_another_digest) T(module_that_nobody_has) T(image_from_a_proxy)
-			  T(goes_on_after_a_restart) T(more_modules_than_slots) T(damaged_journal)
-				  T(start_and_result_in_the_journal) T(every_pool_size)
-					  T(every_store_action_fails_in_turn) T(publications_fail)
-						  T(many_small_tasks) T(bad_messages_change_nothing)
-							  T(random_events))
+		  T(epoch_after_the_file) T(inline_module_that_is_loaded) T(
+			  store_full_while_an_inline_module_comes) T(module_of_another_digest)
+			  T(module_that_nobody_has) T(image_from_a_proxy) T(goes_on_after_a_restart)
+				  T(more_modules_than_slots) T(damaged_journal)
+					  T(start_and_result_in_the_journal) T(every_pool_size)
+						  T(every_store_action_fails_in_turn)
+							  T(publications_fail) T(many_small_tasks)
+								  T(bad_messages_change_nothing)
+									  T(random_events))

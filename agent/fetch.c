@@ -338,9 +338,15 @@ static void side_answer(struct agent *a, struct module *m, const struct agent_ev
 	}
 }
 
+/* Inline modules have no name. A store that is full may say so for each piece of one. */
+static bool is_inline(const struct module *m)
+{
+	return m->state == MODULE_ARRIVING && m->arrival->name[0] == 0;
+}
+
 static void store_event(struct agent *a, struct module *m, const struct agent_event *e)
 {
-	if (m->state == MODULE_LOADED || m->side_store) {
+	if (m->state == MODULE_LOADED || is_inline(m)) {
 		side_answer(a, m, e);
 		return;
 	}

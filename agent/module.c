@@ -155,9 +155,23 @@ static struct module *begin(struct agent *a, const char *name, char *diag, size_
 	return m;
 }
 
-struct module *agent_module_inline(struct agent *a, uint32_t size, char *diag, size_t diag_bytes)
+/*
+ * Whether the start that is coming in may have to run again after a restart, so that its module is
+ * kept besides. A start on a topic of our own comes from a manager with epochs, wherever in the
+ * message it is; on the common topic the epoch has to precede the file.
+ */
+static bool may_be_leased(const struct agent *a)
 {
 	const struct wire_start *start = &a->inbox.m.start;
+
+	if (a->inbox.direct) {
+		return start->epoch != 0 || !WIRE_HAS(start, start, epoch);
+	}
+	return start->epoch != 0 && WIRE_HAS(start, start, proplet_id);
+}
+
+struct module *agent_module_inline(struct agent *a, uint32_t size, char *diag, size_t diag_bytes)
+{
 	struct module *m = begin(a, "", diag, diag_bytes);
 
 	if (m == NULL) {
@@ -167,9 +181,7 @@ struct module *agent_module_inline(struct agent *a, uint32_t size, char *diag, s
 		agent_module_only_sum(a, m); /* it may be one that is loaded already */
 		return m;
 	}
-	/* What we may have to run again after a restart is kept besides. */
-	if (a->config->store && a->config->journal && start->epoch != 0 &&
-	    (a->inbox.direct || WIRE_HAS(start, start, proplet_id))) {
+	if (a->config->store && a->config->journal && may_be_leased(a)) {
 		struct agent_action *action = agent_act(a, AGENT_ACTION_STORE_BEGIN);
 
 		if (action != NULL) {

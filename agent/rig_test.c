@@ -145,6 +145,9 @@ static void store_act(struct rig *r, const struct agent_action *a)
 		}
 		break;
 	case AGENT_ACTION_STORE_COMMIT:
+		if (memcmp(digest, unnamed, sizeof(digest)) == 0) {
+			note(r, "commit without a digest");
+		}
 		s = s != NULL ? s : find(r, unnamed);
 		store_answer(r, module,
 			     s != NULL ? commit(s, digest, a->store.size) : AGENT_STORE_FAILED, s,
