@@ -11,6 +11,7 @@
 
 enum {
 	PAGE_ROWS = 100, /* what a manager gives at once */
+	FOUND_MAX = 200, /* rows of one name that are looked at: the newest */
 };
 
 json_t *api_get(const json_t *object, const char *path)
@@ -123,7 +124,9 @@ static int page_take(struct http *http, const struct http_reply *reply, const ch
 	return CLI_OK;
 }
 
-int api_list(struct http *http, const char *path, const char *key, uint64_t max, json_t **out)
+/* The rows; *total: how many the manager said there are. */
+static int list(struct http *http, const char *path, const char *key, uint64_t max, json_t **out,
+		uint64_t *total)
 {
 	json_t *all = json_array();
 	bool more = true;
@@ -140,6 +143,7 @@ int api_list(struct http *http, const char *path, const char *key, uint64_t max,
 		status = http_json(http, "GET", page, NULL, text("list %s", key), &reply);
 		if (status == CLI_OK) {
 			status = page_take(http, &reply, key, max, all, &more);
+			*total = api_number(reply.json, "total", 0);
 			http_free(&reply);
 		}
 	}
@@ -149,6 +153,13 @@ int api_list(struct http *http, const char *path, const char *key, uint64_t max,
 	}
 	*out = all;
 	return CLI_OK;
+}
+
+int api_list(struct http *http, const char *path, const char *key, uint64_t max, json_t **out)
+{
+	uint64_t total;
+
+	return list(http, path, key, max, out, &total);
 }
 
 /* ---- what a word means ---- */
@@ -198,23 +209,26 @@ static void match_name(struct matches *m, const json_t *row, const char *id)
 	}
 }
 
-static void match_row(struct matches *m, const struct noun *noun, const json_t *row,
+static bool match_row(struct matches *m, const struct noun *noun, const json_t *row,
 		      const char *word)
 {
 	const char *id = json_string_value(json_object_get(row, noun->id));
 	const char *name = json_string_value(json_object_get(row, "name"));
+	bool hit = false;
 
 	if (id == NULL) {
-		return;
+		return false;
 	}
 	if (name != NULL && strcmp(name, word) == 0 && strcmp(noun->kind, "workflow") != 0) {
 		match_name(m, row, text("%s", id));
+		hit = true;
 	}
-	if (strncasecmp(id, word, strlen(word)) == 0 &&
-	    (m->by_id == NULL || strcmp(m->by_id, id) != 0)) {
+	if (strncmp(id, word, strlen(word)) == 0) {
+		m->id_count += m->by_id == NULL || strcmp(m->by_id, id) != 0;
 		m->by_id = text("%s", id);
-		m->id_count++;
+		hit = true;
 	}
+	return hit;
 }
 
 static int match_choose(const struct matches *m, const char *kind, const char *word, bool only,
@@ -241,13 +255,80 @@ static int match_choose(const struct matches *m, const char *kind, const char *w
 		    text_clean(word), strcmp(kind, "workflow") == 0 ? "task" : kind);
 }
 
+/* How many of the rows the word can mean. */
+static size_t match_all(struct matches *m, const struct noun *noun, const json_t *rows,
+			const char *word)
+{
+	json_t *row = NULL;
+	size_t i = 0, hits = 0;
+
+	json_array_foreach(rows, i, row)
+	{
+		hits += match_row(m, noun, row, word);
+	}
+	return hits;
+}
+
+/* Of more tasks of one name than are looked at, one that has not ended may be the one meant. */
+static int match_open(struct http *http, const struct noun *noun, const char *word,
+		      struct matches *m)
+{
+	m->open_count = 0;
+	for (int i = 0; !api_state_ended(states[i]); i++) {
+		struct matches open = {0};
+		json_t *rows = NULL;
+		const char *path =
+			text("%s?state=%s&find=%s", noun->path, states[i], text_url(word));
+		int status = api_list(http, path, noun->key, 2, &rows);
+
+		if (status != CLI_OK) {
+			return status;
+		}
+		match_all(&open, noun, rows, word);
+		json_decref(rows);
+		m->open = open.open_count > 0 ? open.open : m->open;
+		m->open_count += open.open_count;
+	}
+	return CLI_OK;
+}
+
+/* Asks for what has this name or beginning of an id. Propeller's manager answers with everything. */
+static int match_found(struct http *http, const struct noun *noun, const char *word,
+		       struct matches *m)
+{
+	bool tasks_of = strcmp(noun->kind, "workflow") == 0; /* found by what its tasks say */
+	const char *path = tasks_of ? noun->path : text("%s?find=%s", noun->path, text_url(word));
+	json_t *rows = NULL;
+	uint64_t total = 0;
+	int status = list(http, path, noun->key, FOUND_MAX, &rows, &total);
+	size_t hits, count;
+
+	if (status != CLI_OK) {
+		return status;
+	}
+	hits = match_all(m, noun, rows, word);
+	count = json_array_size(rows);
+	json_decref(rows);
+	if (count >= total) {
+		return CLI_OK;
+	}
+	if (hits < count) {
+		*m = (struct matches){0};
+		status = api_list(http, noun->path, noun->key, 0, &rows);
+		match_all(m, noun, rows, word);
+		json_decref(rows);
+		return status;
+	}
+	*(m->name_count > 0 ? &m->name_count : &m->id_count) =
+		total < INT32_MAX ? (int)total : INT32_MAX;
+	return strcmp(noun->kind, "task") == 0 ? match_open(http, noun, word, m) : CLI_OK;
+}
+
 static int find(struct http *http, const char *kind, const char *word, bool only, const char **id)
 {
 	const struct noun *noun = noun_find(kind);
 	struct matches m = {0};
-	json_t *rows = NULL;
-	json_t *row = NULL;
-	size_t i = 0;
+	int status;
 
 	if (text_is_uuid(word)) {
 		*id = word;
@@ -256,16 +337,8 @@ static int find(struct http *http, const char *kind, const char *word, bool only
 	if (word[0] == 0) {
 		return fail(CLI_USAGE, "an empty word names no %s", kind);
 	}
-	int status = api_list(http, noun->path, noun->key, 0, &rows);
-	if (status != CLI_OK) {
-		return status;
-	}
-	json_array_foreach(rows, i, row)
-	{
-		match_row(&m, noun, row, word);
-	}
-	json_decref(rows);
-	return match_choose(&m, kind, word, only, id);
+	status = match_found(http, noun, word, &m);
+	return status != CLI_OK ? status : match_choose(&m, kind, word, only, id);
 }
 
 int api_find(struct http *http, const char *kind, const char *word, const char **id)

@@ -312,12 +312,12 @@ void api_workflow_create(struct call *c)
 
 static bool job_matches(const char *status, const json_t *job)
 {
-	return status == NULL || status[0] == '\0' || strcmp(status, string_of(job, "state")) == 0;
+	return status == NULL || strcmp(status, string_of(job, "state")) == 0;
 }
 
 void api_jobs(struct call *c)
 {
-	const char *status = call_query(c, "status");
+	const char *status = call_query(c, "status"), *word = call_find(c);
 	struct record r = {json_array()};
 	uint64_t offset, limit, seen = 0;
 	json_t *list = json_array(), *record;
@@ -326,9 +326,9 @@ void api_jobs(struct call *c)
 	if (!call_page(c, 100, INT64_MAX, &offset, &limit)) {
 		goto out;
 	}
-	if (status != NULL && status[0] != '\0' && strcmp(status, "pending") != 0 &&
-	    strcmp(status, "running") != 0 && strcmp(status, "completed") != 0 &&
-	    strcmp(status, "failed") != 0) {
+	status = status != NULL && status[0] != '\0' ? status : NULL;
+	if (status != NULL && strcmp(status, "pending") != 0 && strcmp(status, "running") != 0 &&
+	    strcmp(status, "completed") != 0 && strcmp(status, "failed") != 0) {
 		call_error(c, 400,
 			   "invalid query parameters: status: expected pending, running, "
 			   "completed or failed");
@@ -340,14 +340,23 @@ void api_jobs(struct call *c)
 	}
 	json_array_foreach(r.list, i, record)
 	{
-		json_t *job = job_json(c, record);
+		bool shown = seen >= offset && seen - offset < limit;
+		json_t *job = NULL;
 
-		if (job != NULL && job_matches(status, job)) {
-			if (seen >= offset && seen - offset < limit) {
-				json_array_append(list, job);
-			}
-			seen++;
+		if (!call_found(word, string_of(record, "name"), string_of(record, "id"))) {
+			continue;
 		}
+		if (status != NULL || shown) {
+			job = job_json(c, record);
+			if (job == NULL || !job_matches(status, job)) {
+				json_decref(job);
+				continue;
+			}
+		}
+		if (shown) {
+			json_array_append(list, job);
+		}
+		seen++;
 		json_decref(job);
 	}
 	call_json(c, 200, call_envelope(offset, limit, seen, "jobs", json_incref(list)));

@@ -47,6 +47,7 @@ struct reading {
 	struct service *s;
 	json_t *list;
 	int active; /* -1: any */
+	const char *find;
 	uint64_t offset, limit, seen;
 };
 
@@ -56,7 +57,8 @@ static void add_node(void *user, const struct store_node *row)
 	const struct manager_node *n = manager_node_find(r->s->core, row->id);
 	bool alive = n != NULL && n->fit.alive;
 
-	if (r->active >= 0 && alive != (r->active == 1)) {
+	if ((r->active >= 0 && alive != (r->active == 1)) ||
+	    !call_found(r->find, row->name, row->id)) {
 		return;
 	}
 	if (r->seen >= r->offset && r->seen - r->offset < r->limit) {
@@ -74,7 +76,7 @@ static void one_node(void *user, const struct store_node *row)
 
 void api_nodes(struct call *c)
 {
-	struct reading r = {.s = c->s, .active = -1};
+	struct reading r = {.s = c->s, .active = -1, .find = call_find(c)};
 	const char *status = call_query(c, "status");
 	struct manager_counts n;
 

@@ -343,6 +343,7 @@ static bool list_filter(struct call *c, struct store_task_filter *f, json_t **me
 	f->workflow_id = call_query(c, "workflow_id");
 	f->job_id = call_query(c, "job_id");
 	f->node_id = call_query(c, "proplet_id");
+	f->find = call_find(c);
 	if (state != NULL && state[0] != '\0') {
 		f->state = state_of(state);
 		if (f->state < 0) {

@@ -62,6 +62,10 @@ void call_store_failed(struct call *c);
 void call_store_error(struct call *c, enum store_err err, const char *what);
 
 const char *call_query(const struct call *c, const char *key);
+/* The query's `find`, a whole name or the beginning of an id; NULL if it has none. */
+const char *call_find(const struct call *c);
+/* Whether that names the thing of this name and id; everything if find is NULL. */
+bool call_found(const char *find, const char *name, const char *id);
 /* The body as JSON; NULL when the call has been answered with 400. */
 json_t *call_body(struct call *c);
 /* offset and limit; false when the call has been answered with 400. */

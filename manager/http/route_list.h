@@ -11,7 +11,7 @@
 	ROUTE("GET", "/events", "events", api_events,                                              \
 	      "Server-sent events: what happens to nodes and tasks; ?task_id=, ?proplet_id=")      \
 	ROUTE("GET", "/proplets", "list-proplets", api_nodes,                                      \
-	      "All workers; ?status=active or inactive")                                           \
+	      "All workers; ?status=active or inactive, ?find= by name or beginning of the id")    \
 	ROUTE("GET", "/proplets/{id}", "get-proplet", api_node, "One worker")                      \
 	ROUTE("DELETE", "/proplets/{id}", "delete-proplet", api_node_delete,                       \
 	      "Forgets a worker that has no tasks")                                                \
@@ -30,7 +30,8 @@
 	ROUTE("POST", "/tasks", "create-task", api_task_create,                                    \
 	      "Creates a task; with \"start\":true starts it, with ?wait_ms= waits for its end")   \
 	ROUTE("GET", "/tasks", "list-tasks", api_tasks,                                            \
-	      "All tasks, newest first; ?state= and ?metadata= filter")                            \
+	      "All tasks, newest first; filters: ?state=, ?proplet_id=, ?workflow_id=, ?job_id=, " \
+	      "?metadata=, ?find= by name or beginning of the id")                                 \
 	ROUTE("GET", "/tasks/{id}", "get-task", api_task, "One task")                              \
 	ROUTE("PUT", "/tasks/{id}", "update-task", api_task_update,                                \
 	      "Changes name, inputs, file, priority, metadata or schedule")                        \
@@ -66,7 +67,7 @@
 	ROUTE("POST", "/workflows/{id}/stop", "stop-workflow", api_workflow_stop,                  \
 	      "Stops what runs and skips the rest")                                                \
 	ROUTE("POST", "/jobs", "create-job", api_job_create, "Creates a job with its tasks")       \
-	ROUTE("GET", "/jobs", "list-jobs", api_jobs, "All jobs; ?status= filters")                 \
+	ROUTE("GET", "/jobs", "list-jobs", api_jobs, "All jobs; ?status= and ?find= filter")       \
 	ROUTE("GET", "/jobs/{id}", "get-job", api_job, "A job's tasks")                            \
 	ROUTE("POST", "/jobs/{id}/start", "start-job", api_job_start, "Runs the job")              \
 	ROUTE("POST", "/jobs/{id}/stop", "stop-job", api_job_stop, "Stops the job")                \

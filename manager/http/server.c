@@ -142,6 +142,19 @@ const char *call_query(const struct call *c, const char *key)
 	return MHD_lookup_connection_value(c->connection, MHD_GET_ARGUMENT_KIND, key);
 }
 
+const char *call_find(const struct call *c)
+{
+	const char *find = call_query(c, "find");
+
+	return find != NULL && find[0] != '\0' ? find : NULL;
+}
+
+bool call_found(const char *find, const char *name, const char *id)
+{
+	return find == NULL || (name != NULL && strcmp(name, find) == 0) ||
+	       strncmp(id, find, strlen(find)) == 0;
+}
+
 bool call_number(struct call *c, const char *key, uint64_t otherwise, uint64_t most, uint64_t *out)
 {
 	const char *text = call_query(c, key);

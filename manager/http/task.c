@@ -281,6 +281,21 @@ static void set_json(json_t *o, const char *key, const char *text)
 	}
 }
 
+/* Keys that every task has, whether it was given them or not. */
+static void set_always(json_t *t)
+{
+	static const char *const flags[] = {"daemon", "encrypted"};
+
+	if (json_object_get(t, "cli_args") == NULL) {
+		json_object_set_new(t, "cli_args", json_null());
+	}
+	for (size_t i = 0; i < BASE_COUNT(flags); i++) {
+		if (json_object_get(t, flags[i]) == NULL) {
+			json_object_set_new(t, flags[i], json_false());
+		}
+	}
+}
+
 json_t *task_json(struct service *s, const struct store_task *row)
 {
 	json_t *t = json_loads(row->spec, 0, NULL);
@@ -290,9 +305,7 @@ json_t *task_json(struct service *s, const struct store_task *row)
 		t = json_object();
 	}
 	json_object_set_new(t, "state", json_integer(row->state));
-	if (json_object_get(t, "cli_args") == NULL) {
-		json_object_set_new(t, "cli_args", json_null());
-	}
+	set_always(t);
 	if (row->node_id != NULL) {
 		json_object_set_new(t, "proplet_id", json_string(row->node_id));
 	}

@@ -74,6 +74,7 @@ static void schema(char *sql, size_t bytes, const char *blob)
 		"BIGINT, finish_ms BIGINT, next_run_ms BIGINT, epoch BIGINT, state INTEGER, phase "
 		"INTEGER, priority INTEGER);"
 		"CREATE INDEX IF NOT EXISTS tasks_seq ON tasks (seq);"
+		"CREATE INDEX IF NOT EXISTS tasks_name ON tasks (name, seq);"
 		"CREATE INDEX IF NOT EXISTS tasks_workflow ON tasks (workflow_id) WHERE "
 		"workflow_id IS NOT NULL;"
 		"CREATE INDEX IF NOT EXISTS tasks_job ON tasks (job_id) WHERE job_id IS NOT NULL;"
@@ -495,7 +496,33 @@ static void condition(char *sql, size_t bytes, struct params *p, const char *col
 	}
 }
 
-static void conditions(char *sql, size_t bytes, struct params *p, const struct store_task_filter *f)
+/* Those of this name; if there are none, those whose id begins so. The range lets the index be
+ * used in any collation; substr has the last word. */
+static void find_condition(struct store *s, char *sql, size_t bytes, struct params *p,
+			   const char *find)
+{
+	size_t at = strlen(sql);
+	struct params one = {0};
+	int64_t named = 0;
+
+	if (find == NULL) {
+		return;
+	}
+	put_text(&one, find);
+	put_text(p, find);
+	if (scalar(s, -1, "SELECT count(*) FROM (SELECT 1 FROM tasks WHERE name = ?1 LIMIT 1) AS t",
+		   &one, &named) == STORE_OK &&
+	    named > 0) {
+		snprintf(sql + at, bytes - at, " AND name = ?%d", p->count);
+		return;
+	}
+	snprintf(sql + at, bytes - at,
+		 " AND id >= ?%d AND id <= ?%d || 'zzzz' AND substr(id, 1, %d) = ?%d", p->count,
+		 p->count, (int)BASE_MIN(strlen(find), 1000u), p->count);
+}
+
+static void conditions(struct store *s, char *sql, size_t bytes, struct params *p,
+		       const struct store_task_filter *f)
 {
 	size_t at;
 
@@ -503,6 +530,7 @@ static void conditions(char *sql, size_t bytes, struct params *p, const struct s
 	condition(sql, bytes, p, "job_id =", f->job_id);
 	condition(sql, bytes, p, "node_id =", f->node_id);
 	condition(sql, bytes, p, "spec LIKE", f->spec_like);
+	find_condition(s, sql, bytes, p, f->find);
 	at = strlen(sql);
 	if (f->state >= 0) {
 		put_int(p, f->state);
@@ -517,12 +545,12 @@ static void conditions(char *sql, size_t bytes, struct params *p, const struct s
 enum store_err store_task_list(struct store *s, const struct store_task_filter *f, uint64_t offset,
 			       uint64_t limit, store_task_fn *fn, void *user)
 {
-	char sql[700] = "SELECT " TASK_COLUMNS " FROM tasks WHERE seq > 0";
+	char sql[1000] = "SELECT " TASK_COLUMNS " FROM tasks WHERE seq > 0";
 	struct reader to = {&s->ops->row, (void *)fn, user, 0};
 	struct params p = {0};
 	size_t at;
 
-	conditions(sql, sizeof(sql), &p, f);
+	conditions(s, sql, sizeof(sql), &p, f);
 	at = strlen(sql);
 	put_int(&p, (int64_t)BASE_MIN(limit, INT64_MAX));
 	put_int(&p, (int64_t)BASE_MIN(offset, INT64_MAX));
@@ -543,10 +571,10 @@ static enum store_err count_of(struct store *s, int id, const char *sql, const s
 
 enum store_err store_task_count(struct store *s, const struct store_task_filter *f, uint64_t *count)
 {
-	char sql[500] = "SELECT count(*) FROM tasks WHERE seq > 0";
+	char sql[800] = "SELECT count(*) FROM tasks WHERE seq > 0";
 	struct params p = {0};
 
-	conditions(sql, sizeof(sql), &p, f);
+	conditions(s, sql, sizeof(sql), &p, f);
 	return count_of(s, -1, sql, &p, count);
 }
 

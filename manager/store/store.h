@@ -50,6 +50,7 @@ struct store_task {
 struct store_task_filter {
 	const char *workflow_id, *job_id, *node_id;
 	const char *spec_like; /* SQL LIKE pattern on the spec: a first sieve */
+	const char *find;      /* the whole name, or the beginning of the id */
 	int state;             /* -1 for any */
 	bool live;             /* those the core must know after a restart */
 	bool oldest_first;     /* else the newest */

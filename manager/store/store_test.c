@@ -414,6 +414,33 @@ TEST(what_is_not_committed_is_gone_after_a_kill)
 	end();
 }
 
+static struct store_task_filter finding(const char *word)
+{
+	return (struct store_task_filter){.state = -1, .find = word};
+}
+
+TEST(found_by_name_or_id)
+{
+	uint64_t count = 0;
+
+	begin();
+	EXPECT_EQ(insert("0a-1", NULL, "{}"), STORE_OK);
+	EXPECT_EQ(insert("0a-2", NULL, "{}"), STORE_OK);
+	EXPECT_EQ(insert("0b%_", NULL, "{}"), STORE_OK);
+	EXPECT_EQ(insert("0B", NULL, "{}"), STORE_OK);
+	EXPECT_STR(list(finding("0a-1"), 0, 10), "0a-1 ");
+	EXPECT_STR(list(finding("0a"), 0, 10), "0a-2 0a-1 ");
+	EXPECT_STR(list(finding("0b"), 0, 10), "0b%_ ");
+	EXPECT_STR(list(finding("0b_"), 0, 10), "");
+	EXPECT_STR(list(finding("'"), 0, 10), "");
+	EXPECT_STR(list(finding("n"), 0, 10), "0B 0b%_ 0a-2 0a-1 ");
+	EXPECT_STR(list(finding("n"), 1, 2), "0b%_ 0a-2 ");
+	struct store_task_filter all = finding("n");
+	EXPECT_EQ(store_task_count(s, &all, &count), STORE_OK);
+	EXPECT_EQ(count, 4);
+	end();
+}
+
 TEST(order_survives_restarts)
 {
 	begin();
@@ -450,6 +477,7 @@ static const struct test_case tests[] = {TEST_LIST_(
 	T(modules)
 	T(histories_are_bounded)
 	T(what_is_not_committed_is_gone_after_a_kill)
+	T(found_by_name_or_id)
 	T(order_survives_restarts)
 	T(bad_addresses_are_named))};
 /* clang-format on */

@@ -192,6 +192,34 @@ def test_run_is_quick(l):
     expect(sanitized or min(times) < 50, f"a run of a cached module takes {min(times):.0f} ms")
 
 
+def test_ten_thousand_tasks(l):
+    """Names and beginnings of ids are found, and a run is quick, however many tasks there are."""
+    f = Fleet(l, big=[])
+    http = l.http(f.url)
+
+    def create(name, **fields):
+        r = http.post("/tasks", {"name": name, "file": "AGFzbQEAAAA=", **fields})
+        expect_eq(r.status, 201)
+        return r.json()["id"]
+    other = create("other")
+    for _ in range(50):  # a job's tasks are made in one request
+        expect_eq(http.post("/jobs", {"name": "many", "tasks": [
+            {"name": "same", "file": "AGFzbQEAAAA="}] * 200}).status, 201)
+    last = create("same")
+    f("run", "add.wasm", "1", "1")
+    took = {}
+    for words, want in {("run", "add.wasm", "1", "1"): "2\n", ("task", "show", "other"): other,
+                        ("task", "show", other[:8]): other, ("task", "show", "same"): last}.items():
+        times = []
+        for _ in range(5):
+            start = time.monotonic()
+            has(f(*words)[0], want)
+            times.append((time.monotonic() - start) * 1000)
+        took[" ".join(words)] = f"{min(times):.0f} ms"
+    l.note(str(took))
+    has(f("task", "delete", "same", status=66)[1], "10001 tasks are named 'same'")
+
+
 def test_manager_comes_last(l):
     """A manager with an empty store learns what the workers are that were there before it."""
     f = Fleet(l, tiny=TINY)
