@@ -31,6 +31,7 @@
 #define DELAY_MS_MAX 30000
 #define END_MS       2000
 #define KEEP_ALIVE_S 30
+#define MESSAGE_MAX  (16 << 20) /* bytes; as text, JSON takes some ten times that for a moment */
 
 struct mqtt {
 	struct mosquitto *mosq;
@@ -87,6 +88,11 @@ static void on_message(struct mosquitto *mosq, void *cls, const struct mosquitto
 	struct mqtt_message *out;
 
 	if (strncmp(in->topic, m->prefix, m->prefix_bytes) != 0) {
+		return;
+	}
+	if (in->payloadlen > MESSAGE_MAX) {
+		log_line("warn", "msg=\"message refused\" topic=%.200s bytes=%d most=%d", in->topic,
+			 in->payloadlen, MESSAGE_MAX);
 		return;
 	}
 	out = calloc(1, sizeof(*out));

@@ -5,7 +5,9 @@ import base64
 import hashlib
 import http.client
 import http.server
+import itertools
 import json
+import re
 import threading
 import uuid
 
@@ -121,13 +123,19 @@ def test_every_endpoint(l):
         ("DELETE", f"/proplets/{NOBODY}", None, None, 404, {"error"}),
         ("GET", "/tasks", None, None, 200, page | {"tasks"}),
         ("GET", "/tasks/?limit=1", None, None, 200, page | {"tasks"}),
+        ("GET", "/tasks?find=add", None, None, 200, page | {"tasks"}),
+        ("GET", f"/tasks?find={tid[:8]}", None, None, 200, page | {"tasks"}),
+        ("GET", f"/proplets?find={NODE[:8]}", None, None, 200, page | {"proplets"}),
+        ("GET", "/jobs?find=j&status=pending", None, None, 200, page | {"jobs"}),
         ("GET", "/tasks?limit=0", None, None, 400, {"error"}),
         ("GET", "/tasks?limit=101", None, None, 400, {"error"}),
         ("GET", "/tasks?metadata=nonsense", None, None, 400, {"error"}),
         ("GET", "/tasks?state=completed", None, None, 200, page | {"tasks"}),
         ("GET", "/tasks?state=odd", None, None, 400, {"error"}),
         ("GET", f"/tasks/{tid}", None, None, 200, {"id", "name", "state", "cli_args", "created_at",
-                                                   "start_time", "finish_time", "results"}),
+                                                   "start_time", "finish_time", "results", "kind",
+                                                   "daemon", "encrypted", "priority", "updated_at",
+                                                   "next_run", "inputs", "proplet_id"}),
         ("GET", f"/tasks/{NOBODY}", None, None, 404, {"error"}),
         ("GET", "/tasks/no-uuid", None, None, 400, {"error"}),
         ("POST", f"/tasks/{NOBODY}/start", None, None, 404, {"error"}),
@@ -678,6 +686,118 @@ def test_bad_http_harms_nothing(l):
         expect(w.call("POST", "/tasks", body, J).status in (400, 201), f"{body[:40]}")
     expect_eq(w.call("GET", "/tasks/" + "a%ff%20..").status, 400)
     expect_eq(w.run(inputs=["4"])["results"], "4")
+
+
+ODD = [None, True, -1, 0, 1.5, 1e300, 2**63, -2**63, "", "x", "\u0000", "x" * 100000, [], [[]],
+       [None], {}, {"a": {"b": []}}, [{"id": -1}]]
+
+
+def is_well(w, n):
+    """The manager serves as before."""
+    expect(w.manager.running(), f"the manager ended: {w.manager.log()[-300:]}")
+    expect_eq(w.run(inputs=["4"])["results"], "4")
+
+
+def test_odd_values_for_every_field(l):
+    """Each field of a task, job and workflow with each odd value: refused by its name or taken."""
+    w = World(l)
+    n = w.worker()
+    doc = w.call("GET", "/openapi.json").json()
+    fields = list(doc["components"]["schemas"]["Task"]["properties"])
+    nested = {"limits": ("fuel", "time_ms", "memory_bytes", "stack_bytes", "output_bytes"),
+              "module": ("digest", "size"), "restart": ("attempts", "interval_ms"),
+              "constraints": ("arch", "tags", "features", "labels", "min_memory_bytes", "power",
+                              "min_battery_percent"),
+              "monitoring_profile": ("enabled", "interval")}
+    bodies = [{f: v} for f in fields for v in ODD]
+    bodies += [{f: {k: v}} for f, keys in nested.items() for k in keys for v in ODD]
+    bodies += [{"start": v} for v in ODD]
+    known = w.create()
+    taken = refused = 0
+    for body in bodies:
+        for method, path in (("POST", "/tasks"), ("PUT", f"/tasks/{known['id']}")):
+            r = w.call(method, path, {"name": "odd", "file": FILE, **body})
+            expect(r.status in (200, 201, 400, 404, 409), f"{method} {str(body)[:80]}: {r}")
+            taken += r.status in (200, 201)
+            refused += r.status == 400
+            if r.status == 400:
+                expect(any(why in r.json()["error"] for why in (next(iter(body)), "line 1, column")),
+                       f"{str(body)[:80]} is refused without its name: {r}")
+    for path in ("/jobs", "/workflows"):
+        for key in ("tasks", "name", "execution_mode"):
+            for v in ODD:
+                r = w.call("POST", path, {"tasks": [{"name": "a", "file": FILE}], key: v})
+                expect(r.status in (201, 400), f"{path} {key} {str(v)[:40]}: {r}")
+    l.note(f"{taken} taken, {refused} refused")
+    expect_eq(w.call("GET", "/tasks").status, 200)
+    is_well(w, n)
+
+
+def test_odd_requests_for_every_path(l):
+    """Each path of the API with each method, odd ids, odd queries and odd bodies: never a 5xx."""
+    w = World(l)
+    n = w.worker()
+    doc = w.call("GET", "/openapi.json").json()
+    ids = ["00000000-0000-4000-8000-00000000dead", "x", "..", "%00", "%2e%2e%2f", "a" * 3000, "-1", "'"]
+    count = 0
+    for path in doc["paths"]:
+        if path == "/events":
+            continue  # does not end
+        for i, method in itertools.product(ids, ("GET", "POST", "PUT", "DELETE", "PATCH")):
+            at = re.sub(r"{\w+}", i, path)
+            body = None if method == "GET" else ODD[count % len(ODD)]
+            query = ("", "?limit=-1", "?offset=x&limit=99999999999999999999", "?wait_ms=-5",
+                     "?state=%ff&find=%00'&status=")[count % 5]
+            r = w.call(method, at + query, json.dumps(body), {"Content-Type": "application/json"})
+            expect(r.status < 500 or r.status == 501, f"{method} {at[:60]}{query}: {r}")
+            expect(r.status < 400 or r.json()["error"], f"{method} {at[:60]}: no reason")
+            count += 1
+            if "{" not in path and method == "PATCH":
+                break
+    l.note(f"{count} requests")
+    is_well(w, n)
+
+
+def test_odd_values_for_every_key_of_a_message(l):
+    """What workers send, each key with each odd value, from one who is known and one who is not."""
+    w = World(l)
+    n = w.worker()
+    t = w.create("hang")
+    w.start(t)
+    wait_until(lambda: n.starts, 5, "the start")
+    messages = {
+        "create": {"proplet_id": NODE_2, "connection": 1, "uptime_ms": 1, "metadata": {}},
+        "alive": {"proplet_id": NODE_2, "status": "alive", "connection": 1, "uptime_ms": 1,
+                  "free_bytes": 1, "load_percent": 1, "battery_percent": 1, "tasks": []},
+        "results": {"task_id": NODE_2, "proplet_id": NODE_2, "epoch": 1, "results": "1", "error": "",
+                    "reason": "done", "fuel": 1, "duration_ms": 1, "memory_bytes": 1,
+                    "backtrace": [], "exit_code": 0},
+        "invoke_results": {"task_id": t["id"], "invocation_id": "i", "proplet_id": NODE,
+                           "results": "1", "error": ""},
+        "metrics": {"proplet_id": NODE, "timestamp": "2026-01-01T00:00:00Z", "cpu_metrics": {},
+                    "memory_metrics": {}},
+        "task_metrics": {"task_id": t["id"], "proplet_id": NODE, "metrics": {}, "aggregated": {},
+                         "timestamp": 5},
+        "logs": {"proplet_id": NODE, "task_id": t["id"], "epoch": 1, "seq": 1, "level": "info",
+                 "text": "x"},
+        "output": {"proplet_id": NODE, "task_id": t["id"], "epoch": 1, "seq": 1, "data": "x"},
+        "event": {"proplet_id": NODE, "kind": "x", "text": "y"}}
+    metadata = ("name", "cpu_arch", "os", "engine", "features", "capabilities", "tags", "labels",
+                "direct", "pool_bytes", "tasks_max", "heartbeat_ms", "rx_buffer_bytes", "modules")
+    c = l.client(w.broker)
+    count = 0
+    for what, good in messages.items():
+        for key, v in itertools.product(good, ODD):
+            c.publish(f"{P}/control/proplet/{what}", {**good, key: v})
+            count += 1
+    for key, v in itertools.product(metadata, ODD):
+        c.publish(f"{P}/control/proplet/create", {"proplet_id": NODE_2, "metadata": {key: v}})
+    l.note(f"{count + len(metadata) * len(ODD)} messages")
+    is_well(w, n)
+    for path in ("/proplets", f"/proplets/{NODE_2}", f"/proplets/{NODE_2}/sdf", f"/tasks/{t['id']}",
+                 f"/proplets/{NODE}/metrics", f"/tasks/{t['id']}/metrics", f"/tasks/{t['id']}/logs",
+                 f"/tasks/{t['id']}/outputs", "/metrics"):
+        expect_eq(w.call("GET", path).status, 200, path)
 
 
 def test_a_worker_that_was_there_first_is_asked_who_it_is(l):
