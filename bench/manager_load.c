@@ -8,6 +8,12 @@
  * A worker here is an identity with heartbeats; several share one MQTT connection (--connections).
  * --rate starts that many tasks a second whatever the answers do; without it, each client starts the
  * next task when the last one has ended. --idle S only keeps the workers alive for S seconds.
+ *
+ * A task is one request that waits for the result; with --steps 1 it is three, as every manager of
+ * Propeller's API knows them: create, start, and, once the worker has answered, ask until the result
+ * is there. --peer 1: the manager is Propeller's own, with one topic for the starts of all workers
+ * and neither epochs nor acknowledgements; implies --steps 1. A task without its result after
+ * LOST_MS counts as failed. --answer-ms N: workers answer N ms after the start.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -22,6 +28,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
@@ -29,9 +36,12 @@
 #define CLIENTS_MAX     512
 #define CONNECTIONS_MAX 1024
 #define PREFIX          "m/default/c/default/"
+#define LOST_MS         3000
+#define ASK_US_MAX      16000
 
 static struct {
-	int http, mqtt, workers, tasks, clients, rate, connections, idle_s, slots;
+	int http, mqtt, workers, tasks, clients, rate, connections, idle_s, slots, steps, peer,
+		answer_ms;
 } options = {.http = 7070,
 	     .mqtt = 1883,
 	     .workers = 100,
@@ -42,6 +52,8 @@ static struct {
 static atomic_ullong starts_seen, acks_seen, subscribed;
 static struct mosquitto *links[CONNECTIONS_MAX];
 static char reply_template[1024];
+static int answered_fd; /* an eventfd: some client's worker has answered */
+static atomic_bool answered[CLIENTS_MAX];
 
 static uint64_t now_us(void)
 {
@@ -83,9 +95,32 @@ static bool member(const char *json, const char *key, char *out, size_t bytes)
 	return true;
 }
 
+/* Tells the client that a worker has answered its task, whose name is "cNUMBER". */
+static void tell_client(const char *start)
+{
+	const char *name = strstr(start, "\"name\":\"c");
+	int number = name != NULL ? atoi(name + 9) : -1;
+	uint64_t one = 1;
+
+	if (number >= 0 && number < CLIENTS_MAX) {
+		atomic_store(&answered[number], true);
+		if (write(answered_fd, &one, sizeof(one)) < 0) {
+			die("cannot wake the clients");
+		}
+	}
+}
+
+/* Several links hear each start of --peer: the one whose worker is named takes it. */
+static bool is_mine(int link, const char *node)
+{
+	const char *digits = strrchr(node, '-');
+
+	return digits != NULL && atoi(digits + 1) % options.connections == link;
+}
+
 static void on_message(struct mosquitto *mosq, void *cls, const struct mosquitto_message *in)
 {
-	char text[4096], id[64], node[64], reply[512];
+	char text[4096], id[64], node[64], reply[512], epoch_text[40] = "";
 	const char *epoch;
 	size_t n = (size_t)in->payloadlen < sizeof(text) - 1 ? (size_t)in->payloadlen
 							     : sizeof(text) - 1;
@@ -95,23 +130,30 @@ static void on_message(struct mosquitto *mosq, void *cls, const struct mosquitto
 		atomic_fetch_add(&acks_seen, 1);
 		return;
 	}
-	if (strstr(in->topic, "/start/") == NULL) {
+	if (strstr(in->topic, "/start") == NULL) {
 		return;
 	}
 	memcpy(text, in->payload, n);
 	text[n] = '\0';
 	epoch = strstr(text, "\"epoch\":");
 	if (!member(text, "\"id\":\"", id, sizeof(id)) ||
-	    !member(text, "\"proplet_id\":\"", node, sizeof(node)) || epoch == NULL) {
+	    !member(text, "\"proplet_id\":\"", node, sizeof(node)) ||
+	    (epoch == NULL) != (options.peer != 0) || !is_mine((int)(intptr_t)cls - 1, node)) {
 		return;
 	}
+	if (epoch != NULL) {
+		snprintf(epoch_text, sizeof(epoch_text), "\"epoch\":%d,", atoi(epoch + 8));
+	}
 	atomic_fetch_add(&starts_seen, 1);
-	bytes = snprintf(
-		reply, sizeof(reply),
-		"{\"task_id\":\"%s\",\"proplet_id\":\"%s\",\"epoch\":%d,\"results\":\"42\","
-		"\"reason\":\"done\",\"fuel\":7,\"duration_ms\":0}",
-		id, node, atoi(epoch + 8));
+	bytes = snprintf(reply, sizeof(reply),
+			 "{\"task_id\":\"%s\",\"proplet_id\":\"%s\",%s\"results\":\"42\","
+			 "\"reason\":\"done\",\"fuel\":7,\"duration_ms\":0}",
+			 id, node, epoch_text);
+	if (options.answer_ms != 0) {
+		usleep((useconds_t)options.answer_ms * 1000);
+	}
 	mosquitto_publish(mosq, NULL, PREFIX "control/proplet/results", bytes, reply, 1, false);
+	tell_client(text);
 }
 
 static void on_connect(struct mosquitto *mosq, void *cls, int rc)
@@ -119,6 +161,10 @@ static void on_connect(struct mosquitto *mosq, void *cls, int rc)
 	int link = (int)(intptr_t)cls - 1;
 	char id[64], topic[160];
 
+	if (options.peer != 0) {
+		mosquitto_subscribe(mosq, NULL, PREFIX "control/manager/start", 1);
+		return;
+	}
 	for (int i = link; i < options.workers; i += options.connections) {
 		static const char *const commands[] = {"start", "ack"};
 
@@ -179,19 +225,31 @@ static void workers_start(void)
 		}
 		mosquitto_loop_start(links[i]);
 	}
-	while (atomic_load(&subscribed) < 2ull * (unsigned)options.workers) {
+	while (atomic_load(&subscribed) < (options.peer != 0 ? (unsigned)options.connections
+							     : 2ull * (unsigned)options.workers)) {
 		usleep(1000);
 	}
 	announce(true);
+	announce(false);
 	usleep(300000 + (useconds_t)options.workers * 100);
 }
 
 /* ---- clients ---- */
 
+enum phase {
+	PHASE_ONE,
+	PHASE_CREATE,
+	PHASE_START,
+	PHASE_WAIT,
+	PHASE_ASK
+};
+
 struct client {
-	int fd;
+	int fd, number;
 	bool busy;
-	uint64_t begun_us;
+	enum phase phase;
+	uint64_t begun_us, ask_us, ask_wait_us; /* when to ask for the result, and again after */
+	char task[64];
 	char in[8192];
 	size_t in_bytes;
 };
@@ -199,6 +257,7 @@ struct client {
 static struct client clients[CLIENTS_MAX];
 static uint32_t *latency_us;
 static int done, failed;
+static uint64_t last_good_us; /* when the last task that did not fail had its result */
 
 static int http_connect(void)
 {
@@ -213,15 +272,53 @@ static int http_connect(void)
 	return fd;
 }
 
+static void client_send(struct client *c, const char *request)
+{
+	size_t n = strlen(request);
+
+	c->in_bytes = 0;
+	if (write(c->fd, request, n) != (ssize_t)n) {
+		die("cannot send a request");
+	}
+}
+
+/* A request for the client's task, without a body. */
+static void client_call(struct client *c, enum phase phase, const char *method, const char *suffix)
+{
+	char request[200];
+
+	c->phase = phase;
+	snprintf(request, sizeof(request),
+		 "%s /tasks/%s%s HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n", method, c->task,
+		 suffix);
+	client_send(c, request);
+}
+
+static void client_create(struct client *c)
+{
+	char request[400], body[160];
+	int n = snprintf(body, sizeof(body),
+			 "{\"name\":\"c%d\",\"inputs\":[\"10\",\"20\"],\"file\":\"AGFzbQEAAAA=\"}",
+			 c->number);
+
+	snprintf(request, sizeof(request),
+		 "POST /tasks HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+		 "Content-Length: %d\r\n\r\n%s",
+		 n, body);
+	c->phase = PHASE_CREATE;
+	client_send(c, request);
+}
+
 static void client_start(struct client *c)
 {
-	size_t n = strlen(reply_template);
-
 	c->busy = true;
-	c->in_bytes = 0;
 	c->begun_us = now_us();
-	if (write(c->fd, reply_template, n) != (ssize_t)n) {
-		die("cannot send a request");
+	if (options.steps != 0) {
+		atomic_store(&answered[c->number], false);
+		client_create(c);
+	} else {
+		c->phase = PHASE_ONE;
+		client_send(c, reply_template);
 	}
 }
 
@@ -242,15 +339,66 @@ static bool client_read(struct client *c)
 	       c->in_bytes >= (size_t)(head + 4 - c->in) + strtoul(length + 15, NULL, 10);
 }
 
-static void client_done(struct client *c)
+static void client_done(struct client *c, bool good)
 {
-	latency_us[done++] = (uint32_t)(now_us() - c->begun_us);
-	if (strncmp(c->in, "HTTP/1.1 201", 12) != 0 || strstr(c->in, "\"state\":3") == NULL) {
-		if (failed++ == 0) {
-			fprintf(stderr, "first failure: %s\n", c->in);
-		}
+	uint64_t now = now_us();
+
+	latency_us[done++] = (uint32_t)(now - c->begun_us);
+	if (good) {
+		last_good_us = now;
+	} else if (failed++ == 0) {
+		fprintf(stderr, "first failure: %s\n", c->in);
 	}
 	c->busy = false;
+}
+
+/* The whole answer to the last request has come. */
+static void client_next(struct client *c)
+{
+	uint64_t now = now_us();
+	bool completed = strstr(c->in, "\"state\":3") != NULL;
+
+	if (c->phase == PHASE_ONE) {
+		client_done(c, completed && strncmp(c->in, "HTTP/1.1 201", 12) == 0);
+	} else if (c->phase == PHASE_CREATE &&
+		   member(c->in, "\"id\":\"", c->task, sizeof(c->task))) {
+		client_call(c, PHASE_START, "POST", "/start");
+	} else if (c->phase == PHASE_START && strncmp(c->in, "HTTP/1.1 200", 12) == 0) {
+		c->phase = PHASE_WAIT;
+		c->ask_us = atomic_load(&answered[c->number]) ? now : 0;
+		c->ask_wait_us = 500;
+	} else if (c->phase == PHASE_ASK && !completed && now - c->begun_us < LOST_MS * 1000) {
+		c->phase = PHASE_WAIT;
+		c->ask_us = now + c->ask_wait_us;
+		c->ask_wait_us = c->ask_wait_us < ASK_US_MAX ? c->ask_wait_us * 2 : ASK_US_MAX;
+	} else {
+		client_done(c, completed);
+	}
+}
+
+/* Asks for results that should be there. Returns when to look again, in ms, at most `wait`. */
+static int ask_due(int wait)
+{
+	uint64_t now = now_us();
+
+	for (int i = 0; i < options.clients; i++) {
+		struct client *c = &clients[i];
+
+		if (!c->busy || c->phase != PHASE_WAIT) {
+			continue;
+		}
+		if (c->ask_us == 0 && atomic_load(&answered[i])) {
+			c->ask_us = now;
+		}
+		if (c->ask_us == 0 && now - c->begun_us > LOST_MS * 1000) {
+			client_done(c, false);
+		} else if (c->ask_us != 0 && c->ask_us <= now) {
+			client_call(c, PHASE_ASK, "GET", "");
+		} else if (c->ask_us != 0 && (int)((c->ask_us - now) / 1000) < wait) {
+			wait = (int)((c->ask_us - now) / 1000);
+		}
+	}
+	return wait;
 }
 
 static char *upload_module(void)
@@ -337,40 +485,45 @@ static int by_size(const void *a, const void *b)
 static void run(void)
 {
 	int poll_fd = epoll_create1(0), started = 0;
-	struct epoll_event events[64];
+	struct epoll_event events[64], told = {.events = EPOLLIN};
 	uint64_t begun = now_us(), beat = begun;
 	double seconds;
 
 	for (int i = 0; i < options.clients; i++) {
 		struct epoll_event e = {.events = EPOLLIN, .data.ptr = &clients[i]};
 
+		clients[i].number = i;
 		clients[i].fd = http_connect();
 		epoll_ctl(poll_fd, EPOLL_CTL_ADD, clients[i].fd, &e);
 	}
+	epoll_ctl(poll_fd, EPOLL_CTL_ADD, answered_fd, &told);
 	while (done < options.tasks) {
-		int wait = start_due(begun, &started);
+		int wait = ask_due(start_due(begun, &started));
 		int n = epoll_wait(poll_fd, events, 64, wait);
 
 		for (int i = 0; i < n; i++) {
 			struct client *c = events[i].data.ptr;
+			uint64_t count;
 
-			if (client_read(c)) {
-				client_done(c);
+			if (c == NULL) {
+				(void)!read(answered_fd, &count, sizeof(count));
+			} else if (client_read(c)) {
+				client_next(c);
 			}
 		}
-		if (now_us() - beat > 8000000) {
+		if (now_us() - beat > 3000000) {
 			beat = now_us();
 			announce(false);
 		}
 	}
-	seconds = (double)(now_us() - begun) / 1e6;
+	seconds = (double)(last_good_us - begun) / 1e6;
 	qsort(latency_us, (size_t)done, sizeof(latency_us[0]), by_size);
 	printf("{\"workers\":%d,\"tasks\":%d,\"failed\":%d,\"seconds\":%.3f,\"tasks_per_second\":%."
 	       "0f,"
 	       "\"p50_ms\":%.2f,\"p99_ms\":%.2f,\"max_ms\":%.2f,\"starts\":%llu,\"acks\":%llu}\n",
-	       options.workers, done, failed, seconds, done / seconds, latency_us[done / 2] / 1e3,
-	       latency_us[done * 99 / 100] / 1e3, latency_us[done - 1] / 1e3,
-	       atomic_load(&starts_seen), atomic_load(&acks_seen));
+	       options.workers, done, failed, seconds, (done - failed) / seconds,
+	       latency_us[done / 2] / 1e3, latency_us[done * 99 / 100] / 1e3,
+	       latency_us[done - 1] / 1e3, atomic_load(&starts_seen), atomic_load(&acks_seen));
 }
 
 static void idle(void)
@@ -396,7 +549,10 @@ int main(int argc, char **argv)
 		     {"--rate", &options.rate},
 		     {"--connections", &options.connections},
 		     {"--idle", &options.idle_s},
-		     {"--slots", &options.slots}};
+		     {"--slots", &options.slots},
+		     {"--steps", &options.steps},
+		     {"--peer", &options.peer},
+		     {"--answer-ms", &options.answer_ms}};
 
 	for (int i = 1; i < argc; i += 2) {
 		size_t k = 0;
@@ -417,12 +573,16 @@ int main(int argc, char **argv)
 		options.connections < options.workers ? options.connections : options.workers;
 	options.connections =
 		options.connections < CONNECTIONS_MAX ? options.connections : CONNECTIONS_MAX;
+	options.steps |= options.peer;
+	answered_fd = eventfd(0, EFD_NONBLOCK);
 	latency_us = calloc((size_t)options.tasks + 1, sizeof(latency_us[0]));
 	workers_start();
 	if (options.idle_s != 0) {
 		idle();
 	} else {
-		make_request();
+		if (options.steps == 0) {
+			make_request();
+		}
 		run();
 	}
 	fflush(stdout);
