@@ -9,7 +9,7 @@
 
 #include <stdint.h>
 
-#define ROTOR_IMAGE_VERSION 1u
+#define ROTOR_IMAGE_VERSION 2u
 
 /* Processors: X(number in the header, name). Numbers are never reused. */
 #define ROTOR_IMAGE_TARGET_LIST(X)                                                                 \

@@ -16,7 +16,8 @@
 
 enum {
 	RED_ZONE_BYTES = 128, /* below a stack pointer, that code may use without saying so */
-	MARGIN_BYTES = 512    /* below the limit, for leaving and for helpers */
+	MARGIN_BYTES = 768,   /* below the limit, for leaving and for helpers */
+	RESERVE_MAX = 1 << 30
 };
 
 /* Above the native frames of an activation: what the outer one needs again. */
@@ -83,6 +84,7 @@ static void fill_context(struct rotor_instance *in, struct native_state *s)
 
 	memset(s, 0, sizeof(*s));
 	s->ctx.leave = rotor_native_leave;
+	s->ctx.fuel_stop = rotor_native_fuel;
 	s->ctx.globals = in->globals;
 	s->ctx.imported_globals = in->global_ptrs;
 	s->ctx.tables = in->table_ptrs;
@@ -114,6 +116,8 @@ static void begin(struct rotor_instance *in)
 	s->ctx.native_sp =
 		rotor_native_prepare(&s->ctx, (uintptr_t)base, (uintptr_t)n->text + thunk,
 				     (uintptr_t)n->text + n->funcs[func].text, cells);
+	s->ctx.fuel +=
+		(int32_t)n->funcs[func].cost; /* rotor_call has charged it; the code does so too */
 	in->pc = FORM_IN_NATIVE;
 }
 
@@ -131,9 +135,19 @@ void native_leave(struct rotor_instance *in)
 /* ---- fuel ---- */
 
 struct meter {
-	uint64_t budget, granted;
+	uint64_t budget; /* not yet given */
 	const uint32_t *interrupt;
 };
+
+/* Runs native code, with a part of the budget for it to take from. */
+static void enter(struct native_state *s, struct meter *m)
+{
+	s->ctx.reserve = (uint32_t)BASE_MIN(m->budget, (uint64_t)RESERVE_MAX);
+	s->ctx.interrupt = m->interrupt;
+	m->budget -= s->ctx.reserve;
+	rotor_native_enter(&s->ctx);
+	m->budget += s->ctx.reserve;
+}
 
 static bool interrupted(const struct meter *m)
 {
@@ -143,13 +157,12 @@ static bool interrupted(const struct meter *m)
 /* Gives the next slice; false if it is time to stop. */
 static bool next_slice(struct meter *m, struct rotor_native_ctx *ctx)
 {
-	uint64_t give = BASE_MIN(m->budget, (uint64_t)((int64_t)FUEL_SLICE - ctx->fuel));
+	uint64_t give = BASE_MIN(m->budget, (uint64_t)((int64_t)ROTOR_NATIVE_SLICE - ctx->fuel));
 
 	if (interrupted(m)) {
 		return false;
 	}
 	m->budget -= give;
-	m->granted += give;
 	ctx->fuel += (int32_t)give;
 	return ctx->fuel >= 0;
 }
@@ -185,13 +198,25 @@ static bool call_import(struct rotor_instance *in, uint32_t func, uint32_t *cell
 	return how == ROTOR_HOST_DONE;
 }
 
-/* Calls a reference that is not to an own function. */
-static bool call_reference(struct rotor_instance *in, struct rotor_native_ctx *ctx, enum stop *why)
+/* Calls an element of a table that is not an own function of the type. */
+static bool call_element(struct rotor_instance *in, struct rotor_native_ctx *ctx, enum stop *why)
 {
+	const struct table *table = instance_table(in, ctx->operand3);
 	const struct functype *type = in->module->types[ctx->operand2];
-	struct rotor_instance *other = instance_by_number(in, ctx->operand >> REF_FUNC_BITS);
-	uint32_t func = (ctx->operand & REF_FUNC_MASK) - 1;
+	struct rotor_instance *other;
+	uint32_t ref, func;
 
+	if (ctx->operand >= table->count) {
+		*why = trap(in, ROTOR_TRAP_ELEMENT);
+		return false;
+	}
+	ref = table->elems[ctx->operand];
+	if (ref == ROTOR_REF_NULL) {
+		*why = trap(in, ROTOR_TRAP_NULL);
+		return false;
+	}
+	other = instance_by_number(in, ref >> REF_FUNC_BITS);
+	func = (ref & REF_FUNC_MASK) - 1;
 	if (other == NULL || !link_same_type(module_functype(other->module, func), type)) {
 		*why = trap(in, ROTOR_TRAP_SIGNATURE);
 		return false;
@@ -268,6 +293,12 @@ static bool serve(struct rotor_instance *in, struct native_state *s, struct mete
 	struct rotor_native_ctx *ctx = &s->ctx;
 	bool go_on;
 
+	/* Small functions charge without testing, so that fuel may be found used up only here. */
+	s->pending = ctx->fuel < 0 && ctx->request != ROTOR_NATIVE_FUEL && !next_slice(m, ctx);
+	if (s->pending) {
+		*why = STOP_FUEL;
+		return false;
+	}
 	switch (ctx->request) {
 	case ROTOR_NATIVE_DONE:
 		*why = STOP_DONE;
@@ -279,8 +310,8 @@ static bool serve(struct rotor_instance *in, struct native_state *s, struct mete
 		go_on = call_import(in, ctx->operand, ctx->cells, why);
 		instance_pay(in, &ctx->fuel);
 		return go_on;
-	case ROTOR_NATIVE_CALL_REF:
-		go_on = call_reference(in, ctx, why);
+	case ROTOR_NATIVE_CALL_TABLE:
+		go_on = call_element(in, ctx, why);
 		instance_pay(in, &ctx->fuel);
 		return go_on;
 	default:
@@ -321,11 +352,11 @@ enum stop native_run(struct rotor_instance *in, uint64_t *fuel, uint64_t *used,
 	do {
 		refresh(in, &s->ctx);
 		if (!s->pending) {
-			rotor_native_enter(&s->ctx);
+			enter(s, &m);
 		}
 	} while (serve(in, s, &m, &why));
+	*used += *fuel - m.budget - (uint64_t)(int64_t)s->ctx.fuel;
 	*fuel = m.budget + (s->ctx.fuel > 0 ? (uint64_t)s->ctx.fuel : 0);
-	*used += m.granted - (uint64_t)(int64_t)s->ctx.fuel;
 	s->ctx.fuel = 0;
 	return why;
 }
@@ -403,13 +434,15 @@ bool native_frame(const struct rotor_instance *in, uint32_t i, struct rotor_fram
 {
 	const struct rotor_module *m = in->module;
 	const struct native_state *s = state_of(in);
+	bool for_fuel = s->ctx.request == ROTOR_NATIVE_FUEL;
 	struct rotor_native_frame f;
 	uint32_t text, func;
 
 	if (in->pc != FORM_IN_NATIVE || !rotor_native_frame_first(&s->ctx, &f)) {
 		return false;
 	}
-	for (uint32_t n = 0; n < i; n++) {
+	/* At a stop for fuel the first frame is rotor_native_fuel's. */
+	for (uint32_t n = 0; n < i + for_fuel; n++) {
 		if (!rotor_native_frame_next(&f, (uintptr_t)in->stack, s->base)) {
 			return false;
 		}
@@ -421,7 +454,7 @@ bool native_frame(const struct rotor_instance *in, uint32_t i, struct rotor_fram
 	}
 	memset(out, 0, sizeof(*out));
 	out->func_idx = func;
-	out->offset = i == 0 ? s->ctx.offset : map_offset(m->native, text);
+	out->offset = i == 0 && !for_fuel ? s->ctx.offset : map_offset(m->native, text);
 	if (!rotor_module_funcname(m, func, &out->name, &out->name_bytes)) {
 		out->name = NULL;
 	}

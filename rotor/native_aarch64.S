@@ -1,7 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Switching between the engine's stack and native code's: AArch64. */
-#define NATIVE_SP 112
-#define ENGINE_SP 120
+#define INTERRUPT 96
+#define FUEL 104
+#define REQUEST 108
+#define RESERVE 132
+#define NATIVE_SP 136
+#define ENGINE_SP 144
+#define SLICE 65536
 
 .macro save
 	sub sp, sp, #160
@@ -49,6 +54,40 @@ restore:
 	add sp, sp, #160
 	ret
 
+/* fuel(ctx, fuel): the next slice from the reserve, or leaves for fuel; keeps x9 to x15 and what leaving keeps. */
+	.globl rotor_native_fuel
+	.type rotor_native_fuel, %function
+rotor_native_fuel:
+	ldr x16, [x0, #INTERRUPT]
+	ldr w16, [x16]
+	cbnz w16, 1f
+	mov w17, #SLICE
+	adds w16, w1, w17
+	b.mi 1f
+	ldr w8, [x0, #RESERVE]
+	subs w8, w8, w17
+	b.lo 1f
+	str w8, [x0, #RESERVE]
+	mov w0, w16
+	ret
+1:	stp x29, x30, [sp, #-80]!
+	mov x29, sp
+	stp x0, x9, [sp, #16]
+	stp x10, x11, [sp, #32]
+	stp x12, x13, [sp, #48]
+	stp x14, x15, [sp, #64]
+	str w1, [x0, #FUEL]
+	mov w9, #101			/* ROTOR_NATIVE_FUEL */
+	str w9, [x0, #REQUEST]
+	bl rotor_native_leave
+	ldp x0, x9, [sp, #16]
+	ldp x10, x11, [sp, #32]
+	ldp x12, x13, [sp, #48]
+	ldp x14, x15, [sp, #64]
+	ldr w0, [x0, #FUEL]
+	ldp x29, x30, [sp], #80
+	ret
+
 /* The outermost frame: x19 context, x20 thunk, x21 function, x22 cells. */
 	.globl rotor_native_start
 	.type rotor_native_start, %function
@@ -58,7 +97,7 @@ rotor_native_start:
 	mov x2, x22
 	blr x20
 	mov w9, #100			/* request = ROTOR_NATIVE_DONE */
-	str w9, [x19, #92]
+	str w9, [x19, #REQUEST]
 	mov x0, x19
 	bl rotor_native_leave
 	brk #0

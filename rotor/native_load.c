@@ -54,7 +54,7 @@ static enum rotor_err check_shape(const uint8_t *image, size_t bytes, struct rot
 		return refuse(diag, ROTOR_ERR_MALFORMED, IMAGE_BYTES, "the image is truncated");
 	}
 	if (!part_fits(image, IMAGE_MODULE_AT, field(image, IMAGE_MODULE_BYTES), 1) ||
-	    !part_fits(image, IMAGE_FUNCS_AT, UINT64_C(8) * field(image, IMAGE_FUNC_COUNT), 4) ||
+	    !part_fits(image, IMAGE_FUNCS_AT, UINT64_C(12) * field(image, IMAGE_FUNC_COUNT), 4) ||
 	    !part_fits(image, IMAGE_THUNKS_AT, UINT64_C(4) * field(image, IMAGE_TYPE_COUNT), 4) ||
 	    !part_fits(image, IMAGE_MAP_AT, field(image, IMAGE_MAP_BYTES), 1) ||
 	    !part_fits(image, IMAGE_TEXT_AT, field(image, IMAGE_TEXT_BYTES), 64)) {
@@ -141,11 +141,11 @@ static bool rows_fit(const uint8_t *image, const struct rotor_module *m)
 		return false;
 	}
 	for (uint32_t i = 0; i < m->func_count; i++) {
-		bool imported = base_load_u32(funcs + 8 * (size_t)i) == UINT32_MAX;
+		bool imported = base_load_u32(funcs + 12 * (size_t)i) == UINT32_MAX;
 
 		if (imported != (i < m->func_imports) ||
-		    (!imported && base_load_u32(funcs + 8 * (size_t)i) >= text) ||
-		    base_load_u32(funcs + 8 * (size_t)i + 4) != m->funcs[i].type) {
+		    (!imported && base_load_u32(funcs + 12 * (size_t)i) >= text) ||
+		    base_load_u32(funcs + 12 * (size_t)i + 4) != m->funcs[i].type) {
 			return false;
 		}
 	}
@@ -173,7 +173,7 @@ static void attach_code(struct rotor_module *m, const uint8_t *image, struct nat
 	m->memory_grows = (field(image, IMAGE_FLAGS) & IMAGE_FLAG_MEMORY_GROWS) != 0;
 	m->wasm_bytes = field(image, IMAGE_WASM_BYTES);
 	for (uint32_t i = 0; i < m->func_count; i++) {
-		m->funcs[i].cost = 0; /* native code charges it itself */
+		m->funcs[i].cost = n->funcs[i].cost;
 	}
 }
 

@@ -12,7 +12,11 @@ _Static_assert(offsetof(struct rotor_native_ctx, native_sp) == ROTOR_NATIVE_SP_3
 	       "the assembly knows");
 _Static_assert(offsetof(struct rotor_native_ctx, engine_sp) == ROTOR_ENGINE_SP_32,
 	       "the assembly knows");
-_Static_assert(offsetof(struct rotor_native_ctx, request) == 48, "the assembly knows");
+_Static_assert(offsetof(struct rotor_native_ctx, interrupt) == 48, "the assembly knows");
+_Static_assert(offsetof(struct rotor_native_ctx, fuel) == 52, "the assembly knows");
+_Static_assert(offsetof(struct rotor_native_ctx, reserve) == 80, "the assembly knows");
+_Static_assert(ROTOR_NATIVE_SLICE == 8192, "the assembly knows");
+_Static_assert(offsetof(struct rotor_native_ctx, request) == 56, "the assembly knows");
 
 void rotor_native_start(void);
 

@@ -93,17 +93,30 @@ static int emit(LLVMModuleRef mod, LLVMTargetMachineRef machine, LLVMCodeGenFile
 	return 0;
 }
 
-/* LLVM tells a frame's size as a warning, since every function asks to be warned from 0 bytes on. */
+struct frames {
+	uint32_t *bytes;
+	uint32_t count;
+};
+
+/*
+ * LLVM tells a frame's size as a warning, since every function asks to be warned from 0 bytes on:
+ * "stack frame size (24) exceeds limit (0) in function 'f12'".
+ */
 static void take_frame_size(LLVMDiagnosticInfoRef info, void *context)
 {
-	uint32_t *max = context;
+	struct frames *frames = context;
 	char *text = LLVMGetDiagInfoDescription(info);
-	const char *size = strstr(text, "stack frame size (");
+	const char *size = strstr(text, "stack frame size ("), *name;
 
 	if (size != NULL) {
-		unsigned long v = strtoul(strchr(size, '(') + 1, NULL, 10);
+		unsigned long bytes = strtoul(strchr(size, '(') + 1, NULL, 10), func;
 
-		*max = v > *max ? (uint32_t)v : *max;
+		name = strstr(size, "'f");
+		func = name != NULL ? strtoul(name + 2, NULL, 10) : frames->count;
+		func = func < frames->count ? func : frames->count;
+		if (bytes > frames->bytes[func]) {
+			frames->bytes[func] = (uint32_t)bytes;
+		}
 	} else if (LLVMGetDiagInfoSeverity(info) == LLVMDSError) {
 		fprintf(stderr, "rotorc: LLVM: %s\n", text);
 	}
@@ -154,16 +167,16 @@ static int emit_by_assembly(struct rotorc_code *code, const struct rotorc_target
 
 int emit_object(struct rotorc_code *code, const struct rotorc_target *t,
 		const struct emit_options *options, uint8_t **object, size_t *size,
-		uint32_t *frame_bytes_max, char *why, size_t cap)
+		uint32_t *frames, uint32_t func_count, char *why, size_t cap)
 {
+	struct frames taken = {frames, func_count};
 	LLVMTargetMachineRef machine;
 	LLVMTargetDataRef layout;
 	char *message = NULL;
 	int err;
 
 	initialise();
-	*frame_bytes_max = 0;
-	LLVMContextSetDiagnosticHandler(code->lc, take_frame_size, frame_bytes_max);
+	LLVMContextSetDiagnosticHandler(code->lc, take_frame_size, &taken);
 	machine = make_machine(t, options, why, cap);
 	if (machine == NULL) {
 		return -1;

@@ -10,9 +10,11 @@ struct emit_options {
 	int level;                  /* 0..3 */
 };
 
-/* Optimises and compiles code. *frame_bytes_max is the largest stack frame of any function. *object is the caller's to free. -1 and a sentence in why on error. */
+/* Optimises and compiles code. frames takes the bytes of the stack frame of each of func_count functions, and in one more
+ * place that of the largest other frame; it holds zeros before. *object is the caller's to free. -1 and a sentence in why
+ * on error. */
 int emit_object(struct rotorc_code *code, const struct rotorc_target *t,
 		const struct emit_options *options, uint8_t **object, size_t *size,
-		uint32_t *frame_bytes_max, char *why, size_t cap);
+		uint32_t *frames, uint32_t func_count, char *why, size_t cap);
 
 #endif

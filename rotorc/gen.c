@@ -15,6 +15,7 @@
 #include "base/base.h"
 #include "rotor/native.h"
 
+#include <llvm-c/IRReader.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -126,8 +127,10 @@ LLVMValueRef gen_load_field(struct gen *g, enum gen_field field)
 	LLVMTypeRef t = LLVMStructGetTypeAtIndex(g->ctx_type, field);
 	LLVMValueRef v = gen_tag(g, LLVMBuildLoad2(g->b, t, gen_field(g, field), ""), false);
 
-	if (field == GEN_LEAVE || (field >= GEN_GLOBALS && field <= GEN_STACK_LIMIT) ||
-	    field == GEN_SELF) {
+	bool changes = field == GEN_MEMORY_BYTES ? g->m->memory_changes
+						 : field > GEN_STACK_LIMIT && field != GEN_SELF;
+
+	if (!changes) {
 		LLVMSetMetadata(v, g->invariant_kind, g->invariant);
 	}
 	return v;
@@ -198,7 +201,7 @@ void gen_before_call(struct gen *g)
 	}
 }
 
-static void read_memory_fields(struct gen *g)
+void gen_read_memory_fields(struct gen *g)
 {
 	LLVMBuildStore(g->b, gen_load_field(g, GEN_MEMORY), g->mem);
 	LLVMBuildStore(g->b, gen_load_field(g, GEN_MEMORY_BYTES), g->mem_bytes);
@@ -209,9 +212,40 @@ void gen_after_call(struct gen *g)
 	if (g->check_fuel) {
 		LLVMBuildStore(g->b, gen_load_field(g, GEN_FUEL), g->fuel);
 	}
-	if (g->m->has_memory && g->m->memory_grows) {
-		read_memory_fields(g);
+	if (g->m->has_memory && g->m->memory_changes) {
+		gen_read_memory_fields(g);
 	}
+}
+
+static void mark(struct gen *g, LLVMValueRef call, LLVMAttributeIndex at, unsigned kind)
+{
+	LLVMAddCallSiteAttribute(call, at, LLVMCreateEnumAttribute(g->lc, kind, 0));
+}
+
+void gen_mark_call(struct gen *g, LLVMValueRef call)
+{
+	if (g->fast_calls) {
+		LLVMSetInstructionCallConv(call, GEN_TAILCC);
+	}
+	mark(g, call, 1, g->self_kind);
+	mark(g, call, (LLVMAttributeIndex)LLVMAttributeFunctionIndex, g->nomerge_kind);
+}
+
+/* On processors for which LLVM has no such convention it is an ordinary call. */
+void gen_fuel_stop(struct gen *g)
+{
+	LLVMTypeRef params[] = {g->ptr, g->i32}, type = LLVMFunctionType(g->i32, params, 2, 0);
+	LLVMValueRef args[] = {g->ctx, LLVMBuildLoad2(g->b, g->i32, g->fuel, "")}, call;
+
+	gen_at_offset(g, true);
+	call = LLVMBuildCall2(g->b, type, gen_load_field(g, GEN_FUEL_STOP), args, 2, "");
+	gen_at_offset(g, false);
+	LLVMSetInstructionCallConv(call, g->t->keeps);
+	mark(g, call, (LLVMAttributeIndex)LLVMAttributeFunctionIndex, g->nomerge_kind);
+	LLVMAddCallSiteAttribute(call, (LLVMAttributeIndex)LLVMAttributeFunctionIndex,
+				 g->reads_only);
+	LLVMBuildStore(g->b, call, g->fuel);
+	/* Memory that others have grown meanwhile may as well be noticed at the next call. */
 }
 
 /* ---- traps -------------------------------------------------------------------------------------------- */
@@ -476,7 +510,7 @@ static void make_locals(struct gen *g, struct rc_reader *r)
 
 	g->local_count = 0;
 	for (uint32_t i = 0; i < g->ft->param_count; i++) {
-		add_local(g, g->ft->params[i], LLVMGetParam(g->fn, 1 + i));
+		add_local(g, g->ft->params[i], LLVMGetParam(g->fn, gen_own_params(g) + i));
 	}
 	groups = rc_read_u32(r);
 	for (uint32_t i = 0; i < groups; i++) {
@@ -489,17 +523,6 @@ static void make_locals(struct gen *g, struct rc_reader *r)
 	}
 }
 
-static uint32_t count_insns(struct rc_reader r)
-{
-	struct rc_insn in;
-	uint32_t n = 0;
-
-	while (rc_read_insn(&r, &in)) {
-		n++;
-	}
-	return n;
-}
-
 /* A frame that reaches below the limit is a trap; the frame is there when this runs. */
 static void check_stack(struct gen *g)
 {
@@ -508,6 +531,24 @@ static void check_stack(struct gen *g)
 	sp = LLVMBuildPtrToInt(g->b, sp, g->size, "");
 	gen_trap_if(g, LLVMBuildICmp(g->b, LLVMIntULT, sp, gen_load_field(g, GEN_STACK_LIMIT), ""),
 		    ROTOR_TRAP_STACK);
+}
+
+/* Pays for the body; a small function leaves the test to others. */
+static void enter(struct gen *g)
+{
+	LLVMBasicBlockRef empty, on;
+
+	gen_charge(g, g->f->cost);
+	if (!g->check_fuel || !g->f->tests_fuel) {
+		return;
+	}
+	empty = gen_block(g, "fuel");
+	on = gen_block(g, "");
+	gen_branch_on_fuel(g, empty, on);
+	LLVMPositionBuilderAtEnd(g->b, empty);
+	gen_fuel_stop(g);
+	LLVMBuildBr(g->b, on);
+	LLVMPositionBuilderAtEnd(g->b, on);
 }
 
 static void describe(struct gen *g, uint32_t idx, const char *name)
@@ -543,10 +584,14 @@ static void function(struct gen *g, uint32_t idx)
 	g->mem = LLVMBuildAlloca(g->b, g->ptr, "mem");
 	g->mem_bytes = LLVMBuildAlloca(g->b, g->size, "mem_bytes");
 	make_locals(g, &r);
-	LLVMBuildStore(g->b, gen_load_field(g, GEN_FUEL), g->fuel);
-	read_memory_fields(g);
-	check_stack(g);
-	gen_charge(g, count_insns(r));
+	if (g->check_fuel) {
+		LLVMBuildStore(g->b, LLVMGetParam(g->fn, 1), g->fuel);
+	}
+	gen_read_memory_fields(g);
+	if (g->f->tests_stack) {
+		check_stack(g);
+	}
+	enter(g);
 	outer = gen_push_frame(g);
 	outer->result_count = g->ft->result_count;
 	outer->results = g->ft->results;
@@ -597,26 +642,48 @@ static void declare(struct gen *g, uint32_t idx)
 	if (g->fast_calls) {
 		LLVMSetFunctionCallConv(g->funcs[idx], GEN_TAILCC);
 	}
+	LLVMAddAttributeAtIndex(g->funcs[idx], 1, LLVMCreateEnumAttribute(g->lc, g->self_kind, 0));
 	gen_attributes(g, g->funcs[idx]);
+}
+
+unsigned gen_own_params(const struct gen *g)
+{
+	return g->check_fuel ? 2 : 1;
+}
+
+bool gen_returns_fuel(const struct gen *g, const struct rc_type *t)
+{
+	unsigned words = 1;
+
+	for (uint32_t i = 0; i < t->result_count; i++) {
+		bool wide = t->results[i] == ROTOR_I64 || t->results[i] == ROTOR_F64;
+
+		words += wide && g->t->pointer_bits == 32 ? 2 : 1;
+	}
+	return g->check_fuel && words <= g->t->result_words;
 }
 
 static LLVMTypeRef function_type(struct gen *g, const struct rc_type *t)
 {
-	LLVMTypeRef *params = calloc(t->param_count + 1, sizeof(*params));
+	LLVMTypeRef *params = calloc(t->param_count + 2, sizeof(*params));
 	LLVMTypeRef *results = calloc(t->result_count + 1, sizeof(*results)), result, whole;
+	uint32_t own = gen_own_params(g), count = t->result_count;
 
 	params[0] = g->ptr;
+	params[1] = g->i32;
 	for (uint32_t i = 0; i < t->param_count; i++) {
-		params[1 + i] = gen_type(g, t->params[i]);
+		params[own + i] = gen_type(g, t->params[i]);
 	}
-	for (uint32_t i = 0; i < t->result_count; i++) {
+	for (uint32_t i = 0; i < count; i++) {
 		results[i] = gen_type(g, t->results[i]);
 	}
-	result = t->result_count == 0 ? g->none
-		 : t->result_count == 1
-			 ? results[0]
-			 : LLVMStructTypeInContext(g->lc, results, t->result_count, 0);
-	whole = LLVMFunctionType(result, params, t->param_count + 1, 0);
+	if (gen_returns_fuel(g, t)) {
+		results[count++] = g->i32;
+	}
+	result = count == 0   ? g->none
+		 : count == 1 ? results[0]
+			      : LLVMStructTypeInContext(g->lc, results, count, 0);
+	whole = LLVMFunctionType(result, params, own + t->param_count, 0);
 	free(params);
 	free(results);
 	return whole;
@@ -655,8 +722,36 @@ static void make_types(struct gen *g)
 									    : g->ptr;
 	}
 	g->ctx_type = LLVMStructTypeInContext(lc, fields, GEN_FIELD_COUNT, 0);
-	g->func_row = LLVMStructTypeInContext(lc, (LLVMTypeRef[]){g->i32, g->i32}, 2, 0);
+	g->func_row = LLVMStructTypeInContext(lc, (LLVMTypeRef[]){g->i32, g->i32, g->i32}, 3, 0);
 	g->table_row = LLVMStructTypeInContext(lc, (LLVMTypeRef[]){g->i64, g->i32}, 2, 0);
+}
+
+static unsigned kind_of(const char *name)
+{
+	return LLVMGetEnumAttributeKindForName(name, strlen(name));
+}
+
+/* What memory a function may touch is numbered otherwise in each LLVM, so its own reader makes the attribute. */
+static void make_attributes(struct gen *g)
+{
+	static const char text[] = "declare void @f() "
+				   "memory(read, argmem: readwrite, inaccessiblemem: readwrite)";
+	LLVMMemoryBufferRef buffer =
+		LLVMCreateMemoryBufferWithMemoryRangeCopy(text, sizeof(text) - 1, "");
+	LLVMModuleRef mod;
+	char *message = NULL;
+
+	g->self_kind = kind_of("swiftself");
+	g->nomerge_kind = kind_of("nomerge");
+	if (LLVMParseIRInContext(g->lc, buffer, &mod, &message) != 0) {
+		gen_fail(g, "LLVM does not read the attribute: %s", message);
+		LLVMDisposeMessage(message);
+		return;
+	}
+	g->reads_only = LLVMGetEnumAttributeAtIndex(LLVMGetNamedFunction(mod, "f"),
+						    (LLVMAttributeIndex)LLVMAttributeFunctionIndex,
+						    kind_of("memory"));
+	LLVMDisposeModule(mod);
 }
 
 static void make_metadata(struct gen *g)
@@ -706,8 +801,10 @@ int gen_module(const struct rc_module *m, const struct rotorc_target *t,
 	g.b = LLVMCreateBuilderInContext(g.lc);
 	make_types(&g);
 	make_metadata(&g);
+	make_attributes(&g);
 	g.types = calloc(m->type_count + 1, sizeof(*g.types));
 	g.funcs = calloc(m->func_count + 1, sizeof(*g.funcs));
+	g.tables = calloc(m->table_count + 1, sizeof(*g.tables));
 	for (uint32_t i = 0; i < m->type_count; i++) {
 		g.types[i] = function_type(&g, &m->types[i]);
 	}
@@ -724,6 +821,7 @@ int gen_module(const struct rc_module *m, const struct rotorc_target *t,
 	LLVMDisposeBuilder(g.b);
 	free(g.types);
 	free(g.funcs);
+	free(g.tables);
 	free(g.locals);
 	free(g.local_types);
 	free(g.stack);

@@ -9,9 +9,12 @@
 #include <llvm-c/Core.h>
 #include <llvm-c/DebugInfo.h>
 
+/* LLVM's numbers of calling conventions. */
 enum {
+	GEN_PRESERVE_MOST = 14,
+	GEN_PRESERVE_ALL = 15,
 	GEN_TAILCC = 18
-}; /* LLVM's number of the calling convention */
+};
 enum {
 	GEN_CELLS = 64
 }; /* values that a request carries without extra space */
@@ -19,6 +22,7 @@ enum {
 /* Fields of struct rotor_native_ctx, in its order. */
 enum gen_field {
 	GEN_LEAVE,
+	GEN_FUEL_STOP,
 	GEN_MEMORY,
 	GEN_MEMORY_BYTES,
 	GEN_GLOBALS,
@@ -29,10 +33,12 @@ enum gen_field {
 	GEN_HELPERS,
 	GEN_STACK_LIMIT,
 	GEN_CELLS_PTR,
+	GEN_INTERRUPT,
 	GEN_FUEL,
 	GEN_REQUEST,
 	GEN_OPERAND,
 	GEN_OPERAND2,
+	GEN_OPERAND3,
 	GEN_OFFSET,
 	GEN_SELF,
 	GEN_FIELD_COUNT,
@@ -51,9 +57,10 @@ struct gen_frame {
 	const uint8_t *params, *results;
 	uint32_t param_count, result_count;
 	LLVMBasicBlockRef target, other; /* where br goes; the else part of an if */
-	LLVMValueRef *slots;             /* allocas that carry values to the target */
-	LLVMValueRef *inputs;            /* the values of an if's parameters, for its else */
-	uint32_t begin;                  /* instruction count at a loop's begin */
+	LLVMBasicBlockRef again; /* of a loop: where it is entered from outside, and after a stop */
+	LLVMValueRef *slots;     /* allocas that carry values to the target */
+	LLVMValueRef *inputs;    /* the values of an if's parameters, for its else */
+	uint32_t begin;          /* instruction count at a loop's begin */
 };
 
 struct gen {
@@ -67,9 +74,11 @@ struct gen {
 	LLVMTypeRef i1, i8, i16, i32, i64, f32, f64, ptr, size, none, ctx_type, func_row, table_row;
 	LLVMTypeRef *types; /* of functions, by type index */
 	LLVMValueRef *funcs;
+	LLVMValueRef *tables; /* constants that hold a fixed table's rows, NULL until needed */
 	unsigned tbaa_kind;
 	LLVMValueRef tbaa_ctx, tbaa_mem, invariant;
-	unsigned invariant_kind;
+	unsigned invariant_kind, self_kind, nomerge_kind;
+	LLVMAttributeRef reads_only; /* writes nothing but what its arguments point to */
 	bool fast_calls; /* every function has the calling convention that allows tail calls */
 	bool check_fuel, small;
 
@@ -116,6 +125,15 @@ LLVMBasicBlockRef gen_block(struct gen *g, const char *name);
 /* Everything that must stand in memory before code outside the function runs, and what must be read again after. */
 void gen_before_call(struct gen *g);
 void gen_after_call(struct gen *g);
+void gen_read_memory_fields(struct gen *g);
+/* The same, by the convention that keeps registers, around a stop for fuel. */
+void gen_fuel_stop(struct gen *g);
+/* Marks a call of generated code: convention, where the context goes, its place kept. */
+void gen_mark_call(struct gen *g, LLVMValueRef call);
+/* Fuel comes back from a function of this type beside its results, else in the context. */
+bool gen_returns_fuel(const struct gen *g, const struct rc_type *t);
+/* Parameters before those of the module: the context and the fuel. */
+unsigned gen_own_params(const struct gen *g);
 LLVMValueRef gen_call_helper(struct gen *g, unsigned helper, LLVMValueRef *args);
 LLVMValueRef gen_alloca(struct gen *g, LLVMTypeRef type, const char *name);
 void gen_fail(struct gen *g, const char *format, ...);
@@ -133,6 +151,8 @@ void gen_unlikely(struct gen *g, LLVMValueRef branch);
 
 /* ---- gen_control.c: fuel and structured control ---- */
 void gen_charge(struct gen *g, uint32_t units);
+/* Branches to the block if fuel is below 0, else to on. */
+void gen_branch_on_fuel(struct gen *g, LLVMBasicBlockRef empty, LLVMBasicBlockRef on);
 struct gen_frame *gen_push_frame(struct gen *g);
 void gen_begin(struct gen *g, const struct rc_insn *in);
 void gen_else(struct gen *g);

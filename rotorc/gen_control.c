@@ -15,23 +15,38 @@
 
 void gen_charge(struct gen *g, uint32_t units)
 {
-	LLVMBasicBlockRef empty, on;
 	LLVMValueRef left;
 
+	if (g->check_fuel) {
+		left = LLVMBuildLoad2(g->b, g->i32, g->fuel, "");
+		left = LLVMBuildSub(g->b, left, gen_i32(g, units), "");
+		LLVMBuildStore(g->b, left, g->fuel);
+	}
+}
+
+void gen_branch_on_fuel(struct gen *g, LLVMBasicBlockRef empty, LLVMBasicBlockRef on)
+{
+	LLVMValueRef left = LLVMBuildLoad2(g->b, g->i32, g->fuel, "");
+	LLVMValueRef is_empty = LLVMBuildICmp(g->b, LLVMIntSLT, left, gen_i32(g, 0), "");
+
+	gen_unlikely(g, LLVMBuildCondBr(g->b, is_empty, empty, on));
+}
+
+/* Back to a loop's begin. After a stop it is entered anew, so that the stop is no part of the loop for the optimiser. */
+static void branch_back(struct gen *g, const struct gen_frame *f)
+{
+	LLVMBasicBlockRef empty;
+
 	if (!g->check_fuel) {
+		LLVMBuildBr(g->b, f->target);
 		return;
 	}
+	gen_charge(g, g->insn_count - f->begin);
 	empty = gen_block(g, "fuel");
-	on = gen_block(g, "");
-	left = LLVMBuildSub(g->b, LLVMBuildLoad2(g->b, g->i32, g->fuel, ""), gen_i32(g, units), "");
-	LLVMBuildStore(g->b, left, g->fuel);
-	gen_unlikely(g,
-		     LLVMBuildCondBr(g->b, LLVMBuildICmp(g->b, LLVMIntSLT, left, gen_i32(g, 0), ""),
-				     empty, on));
+	gen_branch_on_fuel(g, empty, f->target);
 	LLVMPositionBuilderAtEnd(g->b, empty);
-	gen_request(g, ROTOR_NATIVE_FUEL, 0, 0, 0);
-	LLVMBuildBr(g->b, on);
-	LLVMPositionBuilderAtEnd(g->b, on);
+	gen_fuel_stop(g);
+	LLVMBuildBr(g->b, f->again);
 }
 
 /* ---- control ------------------------------------------------------------------------------------------ */
@@ -91,20 +106,25 @@ static void push_slots(struct gen *g, const uint8_t *types, LLVMValueRef *slots,
 void gen_return(struct gen *g, LLVMValueRef *values)
 {
 	const struct rc_type *t = g->ft;
+	uint32_t count = t->result_count;
 
-	gen_before_call(g);
-	if (t->result_count == 0) {
+	if (gen_returns_fuel(g, t)) {
+		values[count++] = LLVMBuildLoad2(g->b, g->i32, g->fuel, "");
+	} else {
+		gen_before_call(g);
+	}
+	if (count == 0) {
 		LLVMBuildRetVoid(g->b);
-	} else if (t->result_count == 1) {
+	} else if (count == 1) {
 		LLVMBuildRet(g->b, values[0]);
 	} else {
-		LLVMBuildAggregateRet(g->b, values, t->result_count);
+		LLVMBuildAggregateRet(g->b, values, count);
 	}
 }
 
 void gen_return_top(struct gen *g)
 {
-	LLVMValueRef *values = calloc(g->ft->result_count + 1, sizeof(*values));
+	LLVMValueRef *values = calloc(g->ft->result_count + 2, sizeof(*values));
 
 	for (uint32_t i = 0; i < g->ft->result_count; i++) {
 		values[i] = g->stack[g->height - g->ft->result_count + i].v;
@@ -124,9 +144,10 @@ void gen_branch(struct gen *g, uint32_t depth)
 	}
 	fill_slots(g, f->slots, f->op == 0x03 ? f->param_count : f->result_count);
 	if (f->op == 0x03) {
-		gen_charge(g, g->insn_count - f->begin);
+		branch_back(g, f);
+	} else {
+		LLVMBuildBr(g->b, f->target);
 	}
-	LLVMBuildBr(g->b, f->target);
 }
 
 struct gen_frame *gen_push_frame(struct gen *g)
@@ -141,9 +162,12 @@ struct gen_frame *gen_push_frame(struct gen *g)
 
 static void begin_loop(struct gen *g, struct gen_frame *f)
 {
+	f->again = gen_block(g, "again");
 	f->target = gen_block(g, "loop");
 	f->slots = make_slots(g, f->params, f->param_count);
 	fill_slots(g, f->slots, f->param_count);
+	LLVMBuildBr(g->b, f->again);
+	LLVMPositionBuilderAtEnd(g->b, f->again);
 	LLVMBuildBr(g->b, f->target);
 	LLVMPositionBuilderAtEnd(g->b, f->target);
 	g->height = f->height;

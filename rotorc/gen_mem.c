@@ -168,7 +168,11 @@ static void leave(struct gen *g, uint32_t request, LLVMValueRef operand)
 	gen_store_field(g, GEN_OPERAND, operand);
 	gen_store_field(g, GEN_OFFSET, gen_i32(g, g->offset));
 	gen_at_offset(g, true);
-	LLVMBuildCall2(g->b, type, gen_load_field(g, GEN_LEAVE), &g->ctx, 1, "");
+	LLVMValueRef call =
+		LLVMBuildCall2(g->b, type, gen_load_field(g, GEN_LEAVE), &g->ctx, 1, "");
+
+	LLVMAddCallSiteAttribute(call, (LLVMAttributeIndex)LLVMAttributeFunctionIndex,
+				 LLVMCreateEnumAttribute(g->lc, g->nomerge_kind, 0));
 	gen_at_offset(g, false);
 }
 
@@ -203,22 +207,38 @@ void gen_request(struct gen *g, uint32_t request, uint32_t operand, unsigned cou
 
 /* ---- calls -------------------------------------------------------------------------------------------- */
 
-static void take_args(struct gen *g, const struct rc_type *t, LLVMValueRef *args)
+/* The arguments of a call of native code, popped; returns how many. */
+static unsigned take_args(struct gen *g, const struct rc_type *t, LLVMValueRef *args)
 {
+	unsigned own = gen_own_params(g);
+
 	args[0] = g->ctx;
-	for (uint32_t i = t->param_count; i-- > 0;) {
-		args[1 + i] = gen_pop(g);
+	if (g->check_fuel) {
+		args[1] = LLVMBuildLoad2(g->b, g->i32, g->fuel, "");
 	}
+	for (uint32_t i = t->param_count; i-- > 0;) {
+		args[own + i] = gen_pop(g);
+	}
+	return own + t->param_count;
 }
 
-static void push_results(struct gen *g, const struct rc_type *t, LLVMValueRef v)
+/* What a call of native code gave: results, and fuel. */
+static void take_results(struct gen *g, const struct rc_type *t, LLVMValueRef v)
 {
-	if (t->result_count == 1) {
-		gen_push(g, t->results[0], v);
-		return;
+	bool fuel = gen_returns_fuel(g, t);
+	uint32_t count = t->result_count + fuel;
+
+	if (fuel) {
+		LLVMBuildStore(g->b, count == 1 ? v : LLVMBuildExtractValue(g->b, v, count - 1, ""),
+			       g->fuel);
+	} else if (g->check_fuel) {
+		LLVMBuildStore(g->b, gen_load_field(g, GEN_FUEL), g->fuel);
+	}
+	if (g->m->has_memory && g->m->memory_changes) {
+		gen_read_memory_fields(g);
 	}
 	for (uint32_t i = 0; i < t->result_count; i++) {
-		gen_push(g, t->results[i], LLVMBuildExtractValue(g->b, v, i, ""));
+		gen_push(g, t->results[i], count == 1 ? v : LLVMBuildExtractValue(g->b, v, i, ""));
 	}
 }
 
@@ -226,20 +246,18 @@ static void push_results(struct gen *g, const struct rc_type *t, LLVMValueRef v)
 static void call_native(struct gen *g, uint32_t type, LLVMValueRef callee, bool tail)
 {
 	const struct rc_type *t = &g->m->types[type];
-	LLVMValueRef *args = calloc(t->param_count + 1, sizeof(*args)), call;
+	LLVMTypeRef fn = g->types[t->same];
+	LLVMValueRef *args = calloc(t->param_count + 2, sizeof(*args)), call;
+	unsigned count = take_args(g, t, args);
 
-	take_args(g, t, args);
-	gen_before_call(g);
 	gen_at_offset(g, true);
-	call = LLVMBuildCall2(g->b, g->types[t->same], callee, args, t->param_count + 1, "");
+	call = LLVMBuildCall2(g->b, fn, callee, args, count, "");
 	gen_at_offset(g, false);
 	free(args);
-	if (g->fast_calls) {
-		LLVMSetInstructionCallConv(call, GEN_TAILCC);
-	}
+	gen_mark_call(g, call);
 	if (tail) {
 		LLVMSetTailCallKind(call, LLVMTailCallKindMustTail);
-		if (t->result_count == 0) {
+		if (LLVMGetReturnType(fn) == g->none) {
 			LLVMBuildRetVoid(g->b);
 		} else {
 			LLVMBuildRet(g->b, call);
@@ -247,8 +265,7 @@ static void call_native(struct gen *g, uint32_t type, LLVMValueRef callee, bool 
 		g->dead = true;
 		return;
 	}
-	gen_after_call(g);
-	push_results(g, t, call);
+	take_results(g, t, call);
 }
 
 /* A call that the engine carries out: imported functions and references of other instances. */
@@ -282,7 +299,7 @@ static void call_engine(struct gen *g, uint32_t type, uint32_t request, LLVMValu
 
 static void return_stack(struct gen *g, const struct rc_type *t)
 {
-	LLVMValueRef *values = calloc(t->result_count + 1, sizeof(*values));
+	LLVMValueRef *values = calloc(t->result_count + 2, sizeof(*values));
 
 	for (uint32_t i = t->result_count; i-- > 0;) {
 		values[i] = gen_pop(g);
@@ -334,36 +351,130 @@ void gen_call(struct gen *g, uint32_t func, bool tail)
 	}
 }
 
+/* The rows of a fixed table, beside the code: {type, distance to the function's code from the table}. */
+static LLVMValueRef fixed_table(struct gen *g, uint32_t idx)
+{
+	const struct rc_table *t = &g->m->tables[idx];
+	LLVMTypeRef row = LLVMStructTypeInContext(g->lc, (LLVMTypeRef[]){g->i32, g->i32}, 2, 0);
+	LLVMValueRef *rows, table = g->tables[idx];
+	char name[32];
+
+	if (table != NULL) {
+		return table;
+	}
+	snprintf(name, sizeof(name), "table.%u", idx);
+	table = g->tables[idx] = LLVMAddGlobal(g->mod, LLVMArrayType2(row, t->count), name);
+	rows = calloc(t->count + 1, sizeof(*rows));
+	for (uint32_t i = 0; i < t->count; i++) {
+		bool own = t->elems[i] != 0 && !g->m->funcs[t->elems[i] - 1].imported;
+		LLVMValueRef parts[] = {gen_i32(g, UINT32_MAX), gen_i32(g, 0)};
+
+		if (own) {
+			LLVMValueRef code = LLVMConstPtrToInt(g->funcs[t->elems[i] - 1], g->size);
+			LLVMValueRef d = LLVMConstSub(code, LLVMConstPtrToInt(table, g->size));
+
+			parts[0] = gen_i32(g, g->m->types[g->m->funcs[t->elems[i] - 1].type].same);
+			parts[1] = g->size == g->i32 ? d : LLVMConstTrunc(d, g->i32);
+		}
+		rows[i] = LLVMConstStructInContext(g->lc, parts, 2, 0);
+	}
+	LLVMSetInitializer(table, LLVMConstArray2(row, rows, t->count));
+	LLVMSetGlobalConstant(table, 1);
+	LLVMSetLinkage(table, LLVMPrivateLinkage);
+	LLVMSetAlignment(table, 8);
+	free(rows);
+	return table;
+}
+
+static LLVMValueRef wide(struct gen *g, LLVMValueRef v, bool is_signed)
+{
+	return g->t->pointer_bits == 32 ? v
+	       : is_signed              ? LLVMBuildSExt(g->b, v, g->i64, "")
+					: LLVMBuildZExt(g->b, v, g->i64, "");
+}
+
+/* Goes to the block other unless the condition holds. */
+static void expect(struct gen *g, LLVMValueRef not, LLVMBasicBlockRef other)
+{
+	LLVMBasicBlockRef on = gen_block(g, "");
+
+	gen_unlikely(g, LLVMBuildCondBr(g->b, not, other, on));
+	LLVMPositionBuilderAtEnd(g->b, on);
+}
+
+/* The code of element idx of a fixed table, if it is of the type; else on to other. */
+static LLVMValueRef find_fixed(struct gen *g, const struct rc_insn *in, LLVMValueRef idx,
+			       LLVMBasicBlockRef other)
+{
+	const struct rc_table *t = &g->m->tables[in->b];
+	LLVMTypeRef row = LLVMStructTypeInContext(g->lc, (LLVMTypeRef[]){g->i32, g->i32}, 2, 0);
+	LLVMValueRef table = fixed_table(g, in->b), type, distance;
+
+	expect(g, LLVMBuildICmp(g->b, LLVMIntUGE, idx, gen_i32(g, t->count), ""), other);
+	idx = wide(g, idx, false);
+	type = row_field(g, row, table, idx, 0, g->i32);
+	LLVMSetMetadata(type, g->invariant_kind, g->invariant);
+	expect(g, LLVMBuildICmp(g->b, LLVMIntNE, type, gen_i32(g, g->m->types[in->a].same), ""),
+	       other);
+	distance = row_field(g, row, table, idx, 1, g->i32);
+	LLVMSetMetadata(distance, g->invariant_kind, g->invariant);
+	distance = wide(g, distance, true);
+	distance = LLVMBuildGEP2(g->b, g->i8, table, &distance, 1, "");
+	if (g->t->thumb) {
+		distance = LLVMBuildPtrToInt(g->b, distance, g->i32, "");
+		distance = LLVMBuildOr(g->b, distance, gen_i32(g, 1), "");
+		distance = LLVMBuildIntToPtr(g->b, distance, g->ptr, "");
+	}
+	return distance;
+}
+
+/* The same for any table. A reference is ours when its high bits say so; then the type of the row decides. */
+static LLVMValueRef find_element(struct gen *g, const struct rc_insn *in, LLVMValueRef idx,
+				 LLVMBasicBlockRef other)
+{
+	LLVMValueRef table = pointer_at(g, gen_load_field(g, GEN_TABLES), in->b);
+	LLVMValueRef count = row_field(g, g->table_row, table, gen_i32(g, 0), 1, g->i32);
+	LLVMValueRef elems, ref, func, own, funcs, type;
+
+	expect(g, LLVMBuildICmp(g->b, LLVMIntUGE, idx, count, ""), other);
+	elems = gen_tag(g, LLVMBuildLoad2(g->b, g->ptr, table, ""), false);
+	idx = wide(g, idx, false);
+	ref = LLVMBuildGEP2(g->b, g->i32, elems, &idx, 1, "");
+	ref = gen_tag(g, LLVMBuildLoad2(g->b, g->i32, ref, ""), false);
+	/* Below func_count the function is ours; the subtraction wraps for others and for null. */
+	func = LLVMBuildSub(g->b, ref, gen_load_field(g, GEN_SELF), "");
+	own = LLVMBuildSub(g->b, func, gen_i32(g, g->m->imported_count), "");
+	expect(g,
+	       LLVMBuildICmp(g->b, LLVMIntUGE, own,
+			     gen_i32(g, g->m->func_count - g->m->imported_count), ""),
+	       other);
+	funcs = gen_load_field(g, GEN_FUNCS);
+	func = wide(g, func, false);
+	type = row_field(g, g->func_row, funcs, func, 1, g->i32);
+	expect(g, LLVMBuildICmp(g->b, LLVMIntNE, type, gen_i32(g, g->m->types[in->a].same), ""),
+	       other);
+	return code_of(g, funcs, func);
+}
+
+static void store_results(struct gen *g, const struct rc_type *t, LLVMValueRef *slots)
+{
+	for (uint32_t i = t->result_count; i-- > 0;) {
+		LLVMBuildStore(g->b, gen_pop(g), slots[i]);
+	}
+}
+
 /*
- * in: type a, table b. A reference is ours when its high bits say so; then the type of the row decides.
- * Others, imported functions too, go to the engine, which tests the type itself.
+ * in: type a, table b. Whatever is not a function of our own of that type goes to the engine, which finds out what it is.
  */
 void gen_call_indirect(struct gen *g, const struct rc_insn *in, bool tail)
 {
 	const struct rc_type *t = &g->m->types[in->a];
-	LLVMValueRef idx = gen_pop(g), zero = gen_i32(g, 0);
-	LLVMValueRef table = pointer_at(g, gen_load_field(g, GEN_TABLES), in->b);
-	LLVMValueRef count = row_field(g, g->table_row, table, zero, 1, g->i32);
-
-	gen_trap_if(g, LLVMBuildICmp(g->b, LLVMIntUGE, idx, count, ""), ROTOR_TRAP_ELEMENT);
-	LLVMValueRef elems = LLVMBuildLoad2(g->b, g->ptr, table, "");
-	LLVMValueRef wide = g->t->pointer_bits == 64 ? LLVMBuildZExt(g->b, idx, g->i64, "") : idx;
-	LLVMValueRef slot = LLVMBuildGEP2(g->b, g->i32, elems, &wide, 1, "");
-	LLVMValueRef ref = gen_tag(g, LLVMBuildLoad2(g->b, g->i32, slot, ""), false);
-
-	gen_trap_if(g, LLVMBuildICmp(g->b, LLVMIntEQ, ref, gen_i32(g, 0), ""), ROTOR_TRAP_NULL);
-
-	/* Below func_count the function is ours; the subtraction wraps for others. */
-	LLVMValueRef func = LLVMBuildSub(g->b, ref, gen_load_field(g, GEN_SELF), "");
-	LLVMValueRef first = gen_i32(g, g->m->imported_count);
-	LLVMValueRef own_idx = LLVMBuildSub(g->b, func, first, "");
-	LLVMValueRef ours = LLVMBuildICmp(g->b, LLVMIntULT, own_idx,
-					  gen_i32(g, g->m->func_count - g->m->imported_count), "");
-	LLVMBasicBlockRef native = gen_block(g, "native"), engine = gen_block(g, "engine"),
-			  join = gen_block(g, "join");
+	LLVMBasicBlockRef engine = gen_block(g, "engine"), join = gen_block(g, "join");
+	LLVMValueRef idx = gen_pop(g), code;
 	uint32_t base = g->height - t->param_count;
 	struct gen_value *saved = calloc(t->param_count + 1, sizeof(*saved));
 	LLVMValueRef *out = calloc(t->result_count + 1, sizeof(*out));
+	bool fixed = g->m->tables[in->b].fixed && !g->t->by_assembly;
 
 	if (t->param_count != 0) {
 		memcpy(saved, g->stack + base, t->param_count * sizeof(*saved));
@@ -371,20 +482,10 @@ void gen_call_indirect(struct gen *g, const struct rc_insn *in, bool tail)
 	for (uint32_t i = 0; i < t->result_count; i++) {
 		out[i] = gen_alloca(g, gen_type(g, t->results[i]), "result");
 	}
-	LLVMBuildCondBr(g->b, ours, native, engine);
-
-	LLVMPositionBuilderAtEnd(g->b, native);
-	LLVMValueRef funcs = gen_load_field(g, GEN_FUNCS);
-	LLVMValueRef own = g->t->pointer_bits == 64 ? LLVMBuildZExt(g->b, func, g->i64, "") : func;
-	LLVMValueRef type = row_field(g, g->func_row, funcs, own, 1, g->i32);
-
-	gen_trap_if(g, LLVMBuildICmp(g->b, LLVMIntNE, type, gen_i32(g, t->same), ""),
-		    ROTOR_TRAP_SIGNATURE);
-	call_native(g, in->a, code_of(g, funcs, own), tail);
+	code = fixed ? find_fixed(g, in, idx, engine) : find_element(g, in, idx, engine);
+	call_native(g, in->a, code, tail);
 	if (!tail) {
-		for (uint32_t i = t->result_count; i-- > 0;) {
-			LLVMBuildStore(g->b, gen_pop(g), out[i]);
-		}
+		store_results(g, t, out);
 		LLVMBuildBr(g->b, join);
 	}
 
@@ -395,10 +496,9 @@ void gen_call_indirect(struct gen *g, const struct rc_insn *in, bool tail)
 		gen_push(g, saved[i].type, saved[i].v);
 	}
 	gen_store_field(g, GEN_OPERAND2, gen_i32(g, in->a));
-	call_engine(g, in->a, ROTOR_NATIVE_CALL_REF, ref);
-	for (uint32_t i = t->result_count; i-- > 0;) {
-		LLVMBuildStore(g->b, gen_pop(g), out[i]);
-	}
+	gen_store_field(g, GEN_OPERAND3, gen_i32(g, in->b));
+	call_engine(g, in->a, ROTOR_NATIVE_CALL_TABLE, idx);
+	store_results(g, t, out);
 	LLVMBuildBr(g->b, join);
 
 	LLVMPositionBuilderAtEnd(g->b, join);
@@ -421,27 +521,35 @@ static void thunk(struct gen *g, uint32_t type)
 	LLVMTypeRef params[] = {g->ptr, g->ptr, g->ptr};
 	char name[32];
 	uint32_t cell = 0;
-	LLVMValueRef *args = calloc(t->param_count + 1, sizeof(*args)), call;
+	unsigned own = gen_own_params(g);
+	LLVMValueRef *args = calloc(t->param_count + own, sizeof(*args)), call;
+	bool fuel = gen_returns_fuel(g, t);
+	uint32_t count = t->result_count + fuel;
 
 	snprintf(name, sizeof(name), "thunk.%u", type);
 	LLVMValueRef fn = LLVMAddFunction(g->mod, name, LLVMFunctionType(g->none, params, 3, 0));
 
 	gen_attributes(g, fn);
 	LLVMPositionBuilderAtEnd(g->b, LLVMAppendBasicBlockInContext(g->lc, fn, ""));
-	args[0] = LLVMGetParam(fn, 0);
+	g->ctx = args[0] = LLVMGetParam(fn, 0);
+	if (g->check_fuel) {
+		args[1] = gen_load_field(g, GEN_FUEL);
+	}
 	for (uint32_t i = 0; i < t->param_count; i++) {
-		args[1 + i] = gen_load_cell(g, LLVMGetParam(fn, 2), cell, t->params[i]);
+		args[own + i] = gen_load_cell(g, LLVMGetParam(fn, 2), cell, t->params[i]);
 		cell += cells_of(t->params[i]);
 	}
-	call = LLVMBuildCall2(g->b, g->types[type], LLVMGetParam(fn, 1), args, t->param_count + 1,
+	call = LLVMBuildCall2(g->b, g->types[type], LLVMGetParam(fn, 1), args, own + t->param_count,
 			      "");
-	if (g->fast_calls) {
-		LLVMSetInstructionCallConv(call, GEN_TAILCC);
+	gen_mark_call(g, call);
+	if (fuel) {
+		gen_store_field(g, GEN_FUEL,
+				count == 1 ? call
+					   : LLVMBuildExtractValue(g->b, call, count - 1, ""));
 	}
 	cell = 0;
 	for (uint32_t i = 0; i < t->result_count; i++) {
-		LLVMValueRef v =
-			t->result_count == 1 ? call : LLVMBuildExtractValue(g->b, call, i, "");
+		LLVMValueRef v = count == 1 ? call : LLVMBuildExtractValue(g->b, call, i, "");
 
 		gen_store_cell(g, LLVMGetParam(fn, 2), cell, t->results[i], v);
 		cell += cells_of(t->results[i]);

@@ -36,7 +36,7 @@ static bool well_formed(const uint8_t *image, size_t size)
 	return size >= IMAGE_HEADER_BYTES + IMAGE_SIGNATURE_BYTES &&
 	       memcmp(image, "\0rot", 4) == 0 && field(image, IMAGE_BYTES) == size &&
 	       part_fits(image, size, IMAGE_MODULE_AT, field(image, IMAGE_MODULE_BYTES)) &&
-	       part_fits(image, size, IMAGE_FUNCS_AT, 8ull * field(image, IMAGE_FUNC_COUNT)) &&
+	       part_fits(image, size, IMAGE_FUNCS_AT, 12ull * field(image, IMAGE_FUNC_COUNT)) &&
 	       part_fits(image, size, IMAGE_THUNKS_AT, 4ull * field(image, IMAGE_TYPE_COUNT)) &&
 	       part_fits(image, size, IMAGE_MAP_AT, field(image, IMAGE_MAP_BYTES)) &&
 	       part_fits(image, size, IMAGE_TEXT_AT, field(image, IMAGE_TEXT_BYTES));
@@ -72,14 +72,14 @@ static void print_functions(const uint8_t *image)
 	const uint8_t *rows = image + field(image, IMAGE_FUNCS_AT);
 
 	for (uint32_t i = 0; i < field(image, IMAGE_FUNC_COUNT); i++) {
-		uint32_t text = base_load_u32(rows + 8 * i);
+		uint32_t text = base_load_u32(rows + 12 * i);
 
 		if (text == UINT32_MAX) {
 			printf("function %-5u imported, type %u\n", i,
-			       base_load_u32(rows + 8 * i + 4));
+			       base_load_u32(rows + 12 * i + 4));
 		} else {
 			printf("function %-5u text 0x%x, type %u\n", i, text,
-			       base_load_u32(rows + 8 * i + 4));
+			       base_load_u32(rows + 12 * i + 4));
 		}
 	}
 }

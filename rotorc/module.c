@@ -117,6 +117,17 @@ static uint32_t take_cells(struct rc_module *m, uint8_t type)
 	return at;
 }
 
+static void add_table(struct rc_module *m, uint64_t count, bool imported)
+{
+	struct rc_table t = {.count = (uint32_t)count, .imported = imported, .fixed = true};
+
+	/* A table so large is no program's table of functions. */
+	t.fixed = count <= 1u << 20;
+	t.elems = calloc(t.fixed ? t.count + 1 : 1, sizeof(*t.elems));
+	m->tables = realloc(m->tables, (m->table_count + 1) * sizeof(*m->tables));
+	m->tables[m->table_count++] = t;
+}
+
 static void read_imports(struct rc_module *m, struct rc_reader *r)
 {
 	uint32_t count = rc_read_u32(r), page;
@@ -135,8 +146,7 @@ static void read_imports(struct rc_module *m, struct rc_reader *r)
 		}
 		case ROTOR_TABLE:
 			r->at++;
-			read_limits(r, &page);
-			m->table_count++;
+			add_table(m, read_limits(r, &page), true);
 			break;
 		case ROTOR_MEMORY:
 			read_limits(r, &page);
@@ -192,11 +202,16 @@ static void read_globals(struct rc_module *m, struct rc_reader *r)
 
 	for (uint32_t i = 0; i < count; i++) {
 		struct rc_global *g = add_global(m);
+		struct rc_reader at;
 
 		g->type = *r->at++;
 		g->mutable = *r->at++ != 0;
 		g->slot = take_cells(m, g->type);
+		at = *r;
 		skip_const_expr(r);
+		if (*at.at++ == 0xD2) {
+			m->funcs[rc_read_u32(&at)].in_table = true;
+		}
 	}
 }
 
@@ -214,22 +229,109 @@ static void read_code(struct rc_module *m, struct rc_reader *r)
 	}
 }
 
-static void find_tail_calls(struct rc_module *m)
+static void read_tables(struct rc_module *m, struct rc_reader *r)
 {
-	for (uint32_t i = m->imported_count; i < m->func_count && !m->tail_calls; i++) {
-		struct rc_reader r;
-		struct rc_insn in;
-		uint32_t groups;
+	uint32_t count = rc_read_u32(r), page;
 
-		rc_reader_init(&r, m, &m->funcs[i]);
-		groups = rc_read_u32(&r);
-		for (uint32_t k = 0; k < groups; k++) {
-			rc_read_u32(&r);
-			r.at++;
+	for (uint32_t i = 0; i < count; i++) {
+		r->at++; /* the type of its elements */
+		add_table(m, read_limits(r, &page), false);
+	}
+}
+
+static void read_exports(struct rc_module *m, struct rc_reader *r)
+{
+	uint32_t count = rc_read_u32(r);
+
+	for (uint32_t i = 0; i < count; i++) {
+		uint8_t kind;
+		uint32_t idx;
+
+		skip_name(r);
+		kind = *r->at++;
+		idx = rc_read_u32(r);
+		if (kind == ROTOR_FUNC) {
+			m->funcs[idx].in_table = true; /* others may put it into one */
+		} else if (kind == ROTOR_TABLE) {
+			m->tables[idx].exported = true;
+		} else if (kind == ROTOR_MEMORY) {
+			m->memory_exported = true;
 		}
-		while (!m->tail_calls && rc_read_insn(&r, &in)) {
-			m->tail_calls = in.op == 0x12 || in.op == 0x13;
+	}
+}
+
+/* An element's constant expression: the function's index plus one, 0 null; false if it is something else. */
+static bool read_elem_expr(struct rc_reader *r, uint32_t *out)
+{
+	struct rc_reader at = *r;
+	uint8_t op = *at.at++;
+
+	skip_const_expr(r);
+	if (op == 0xD2) {
+		*out = rc_read_u32(&at) + 1;
+	} else {
+		*out = 0;
+		at.at++; /* the type of ref.null */
+	}
+	return (op == 0xD2 || op == 0xD0) && *at.at == 0x0B;
+}
+
+/* A place in a table; false if it is not a plain number. */
+static bool read_place(struct rc_reader *r, uint32_t *out)
+{
+	struct rc_reader at = *r;
+	uint8_t op = *at.at++;
+
+	skip_const_expr(r);
+	*out = op == 0x41 ? (uint32_t)read_sleb(&at) : 0;
+	return op == 0x41 && *at.at == 0x0B;
+}
+
+/* Spec: Wasm 2.0 5.5.12: bit 0 passive or declarative, bit 1 an explicit table, bit 2 expressions. */
+static void read_segment(struct rc_module *m, struct rc_reader *r)
+{
+	uint32_t flags = rc_read_u32(r), table = 0, place = 0, count;
+	bool active = (flags & 1) == 0, known = true;
+
+	if (active) {
+		table = (flags & 2) != 0 ? rc_read_u32(r) : 0;
+		known = read_place(r, &place);
+	}
+	if ((flags & 3) != 0) {
+		r->at++; /* the kind or type of its elements */
+	}
+	count = rc_read_u32(r);
+	if (active) {
+		struct rc_table *t = &m->tables[table];
+
+		t->fixed &= known && (uint64_t)place + count <= t->count;
+	}
+	for (uint32_t i = 0; i < count; i++) {
+		uint32_t elem;
+
+		if ((flags & 4) != 0) {
+			known &= read_elem_expr(r, &elem);
+		} else {
+			elem = rc_read_u32(r) + 1;
 		}
+		if (elem != 0) {
+			m->funcs[elem - 1].in_table = true;
+		}
+		if (active) {
+			m->tables[table].fixed &= known;
+			if (m->tables[table].fixed) {
+				m->tables[table].elems[place + i] = elem;
+			}
+		}
+	}
+}
+
+static void read_segments(struct rc_module *m, struct rc_reader *r)
+{
+	uint32_t count = rc_read_u32(r);
+
+	for (uint32_t i = 0; i < count; i++) {
+		read_segment(m, r);
 	}
 }
 
@@ -251,7 +353,7 @@ static void read_section(struct rc_module *m, uint8_t id, struct rc_reader r)
 		}
 		break;
 	case 4:
-		m->table_count += rc_read_u32(&r);
+		read_tables(m, &r);
 		break;
 	case 5:
 		if (rc_read_u32(&r) != 0) {
@@ -261,6 +363,12 @@ static void read_section(struct rc_module *m, uint8_t id, struct rc_reader r)
 		break;
 	case 6:
 		read_globals(m, &r);
+		break;
+	case 7:
+		read_exports(m, &r);
+		break;
+	case 9:
+		read_segments(m, &r);
 		break;
 	case 10:
 		read_code(m, &r);
@@ -292,13 +400,14 @@ int rc_module_read(struct rc_module *m, const uint8_t *bytes, size_t size,
 		r.at += length;
 	}
 	rotor_module_info(validated, &info);
-	find_tail_calls(m);
+	rc_module_analyse(m);
 	m->memory_grows = info.memory_grows;
 	m->memory_sure = BASE_MIN(info.memory_bytes_min, info.memory_bytes_used);
 	if (m->memory_imported) {
 		m->memory_sure = 0;
 		m->memory_grows = true;
 	}
+	m->memory_changes = m->memory_grows || m->memory_exported;
 	return 0;
 }
 
@@ -307,12 +416,29 @@ void rc_module_free(struct rc_module *m)
 	free(m->types);
 	free(m->funcs);
 	free(m->globals);
+	for (uint32_t i = 0; i < m->table_count; i++) {
+		free(m->tables[i].elems);
+	}
+	free(m->tables);
+	free(m->call_first);
+	free(m->calls);
+	free(m->order);
 	memset(m, 0, sizeof(*m));
 }
 
 void rc_reader_init(struct rc_reader *r, const struct rc_module *m, const struct rc_func *f)
 {
 	*r = (struct rc_reader){f->body, f->body + f->body_bytes, m->bytes};
+}
+
+void rc_skip_locals(struct rc_reader *r)
+{
+	uint32_t groups = rc_read_u32(r);
+
+	for (uint32_t i = 0; i < groups; i++) {
+		rc_read_u32(r);
+		r->at++;
+	}
 }
 
 static void read_prefixed(struct rc_reader *r, struct rc_insn *out)

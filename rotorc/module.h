@@ -21,6 +21,20 @@ struct rc_func {
 	const uint8_t *body; /* locals and instructions */
 	uint32_t body_bytes;
 	uint32_t offset; /* of the body in the module */
+	/* What rc_module_analyse finds. */
+	bool in_table;                /* it may be called indirectly */
+	bool tests_fuel, tests_stack; /* when it is entered */
+	uint32_t cost;                /* fuel for entering it: its instructions */
+	uint32_t weight;              /* fuel that a call takes before something tests it */
+	uint32_t chain; /* functions that may be entered before one tests the stack, itself too */
+};
+
+struct rc_table {
+	uint32_t count; /* the elements it begins with */
+	bool imported, exported;
+	bool changes;    /* an instruction writes to it */
+	bool fixed;      /* elems is what it holds, always */
+	uint32_t *elems; /* functions' indices plus one, 0 null */
 };
 
 struct rc_global {
@@ -39,9 +53,14 @@ struct rc_module {
 	uint32_t func_count, imported_count;
 	struct rc_global *globals;
 	uint32_t global_count, global_cells;
+	struct rc_table *tables;
 	uint32_t table_count;
-	bool has_memory, memory_imported, memory_grows, tail_calls;
-	uint64_t memory_sure;        /* bytes of memory that every instance backs */
+	bool has_memory, memory_imported, memory_exported, memory_grows, tail_calls;
+	bool memory_changes; /* its size may be another one after a call */
+	/* The calls of function i: calls[call_first[i]] and on; func_count stands for an indirect one. */
+	uint32_t *call_first, *calls;
+	uint32_t *order;      /* functions (and func_count), those called before those that call */
+	uint64_t memory_sure; /* bytes of memory that every instance backs */
 	const uint8_t *code_section; /* its header byte; NULL if there is none */
 	uint32_t code_section_bytes; /* with header */
 };
@@ -50,6 +69,11 @@ struct rc_module {
 int rc_module_read(struct rc_module *m, const uint8_t *bytes, size_t size,
 		   const struct rotor_module *validated);
 void rc_module_free(struct rc_module *m);
+
+/* analyse.c: which functions test what, and which tables are fixed. */
+void rc_module_analyse(struct rc_module *m);
+/* The stack that must be free below the limit, by the bytes of each function's frame, and of the largest other one. */
+uint32_t rc_module_stack_room(const struct rc_module *m, const uint32_t *frames);
 
 /* One instruction. op is the opcode byte, or 0xFC00 | the number behind a 0xFC. */
 struct rc_insn {
@@ -67,6 +91,7 @@ struct rc_reader {
 
 void rc_reader_init(struct rc_reader *r, const struct rc_module *m, const struct rc_func *f);
 uint32_t rc_read_u32(struct rc_reader *r);
+void rc_skip_locals(struct rc_reader *r);
 /* False at the end of the body. */
 bool rc_read_insn(struct rc_reader *r, struct rc_insn *out);
 

@@ -138,6 +138,7 @@ static void put_funcs(struct buffer *b, const struct rc_module *m, const struct 
 	for (uint32_t i = 0; i < m->func_count; i++) {
 		put_u32(b, offsets[i]);
 		put_u32(b, m->types[m->funcs[i].type].same);
+		put_u32(b, m->funcs[i].cost);
 	}
 	free(offsets);
 }
@@ -256,38 +257,49 @@ static int write_image(struct buffer *b, const struct rc_module *m, const struct
 	return 0;
 }
 
-static enum rotorc_err compile(const struct rc_module *m, const struct rotorc_options *o,
-			       struct buffer *out, char *why, size_t cap)
+/* From LLVM's form to the image. */
+static enum rotorc_err emit_image(const struct rc_module *m, const struct rotorc_options *o,
+				  struct rotorc_code *code, struct buffer *out, char *why,
+				  size_t cap)
 {
-	struct rotorc_gen_options gen = {.fuel = !o->no_fuel, .small = o->small};
-	struct emit_options emit = {o->cpu, o->features, o->level};
-	struct rotorc_code code;
+	const struct emit_options emit = {o->cpu, o->features, o->level};
+	uint32_t *frames = calloc(m->func_count + 1, sizeof(*frames));
+	enum rotorc_err err = ROTORC_ERR_COMPILE;
 	struct rotorc_blob blob;
 	uint8_t *object;
 	size_t size;
-	uint32_t frame;
-	enum rotorc_err err = ROTORC_OK;
+
+	if (emit_object(code, o->target, &emit, &object, &size, frames, m->func_count, why, cap) !=
+	    0) {
+		free(frames);
+		return err;
+	}
+	if (rotorc_link(object, size, &blob, why, cap) == 0) {
+		if (write_image(out, m, o, &blob, rc_module_stack_room(m, frames), why, cap) == 0) {
+			err = ROTORC_OK;
+		}
+		rotorc_blob_free(&blob);
+	}
+	free(object);
+	free(frames);
+	return err;
+}
+
+static enum rotorc_err compile(const struct rc_module *m, const struct rotorc_options *o,
+			       struct buffer *out, char *why, size_t cap)
+{
+	const struct rotorc_gen_options gen = {.fuel = !o->no_fuel, .small = o->small};
+	struct rotorc_code code;
+	enum rotorc_err err;
 
 	if (gen_module(m, o->target, &gen, &code, why, cap) != 0) {
 		return ROTORC_ERR_TARGET;
 	}
-	if (emit_object(&code, o->target, &emit, &object, &size, &frame, why, cap) != 0) {
-		gen_free(&code);
-		return ROTORC_ERR_COMPILE;
-	}
-	if (o->llvm != NULL) {
+	err = emit_image(m, o, &code, out, why, cap);
+	if (err == ROTORC_OK && o->llvm != NULL) {
 		*o->llvm = gen_text(&code);
 	}
 	gen_free(&code);
-	if (rotorc_link(object, size, &blob, why, cap) != 0) {
-		free(object);
-		return ROTORC_ERR_COMPILE;
-	}
-	if (write_image(out, m, o, &blob, frame, why, cap) != 0) {
-		err = ROTORC_ERR_COMPILE;
-	}
-	rotorc_blob_free(&blob);
-	free(object);
 	return err;
 }
 

@@ -16,8 +16,10 @@ struct rotorc_target {
 	bool f32_sqrt_div;         /* instructions for square root and division */
 	bool i64_native;           /* 64-bit division and shifts need no helper */
 	bool tail_calls;           /* LLVM promises them */
-	bool tiny_code;   /* the code model that reaches data relative to the program counter */
-	bool by_assembly; /* objects are made from assembly text */
+	uint8_t keeps;        /* LLVM's number of the convention that keeps registers; 0 none */
+	uint8_t result_words; /* registers for results */
+	bool tiny_code;       /* the code model that reaches data relative to the program counter */
+	bool by_assembly;     /* objects are made from assembly text */
 	bool thumb;
 };
 
