@@ -405,4 +405,5 @@ def test_an_endless_loop_ends_at_once(l):
     l.note(f"stop to result: least {took[0]:.2f} ms, median {took[len(took) // 2]:.2f} ms")
 
 
-lab.main(globals())
+if __name__ == "__main__":
+    lab.main(globals())

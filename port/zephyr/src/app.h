@@ -38,6 +38,11 @@ void events_start(void);
 
 void actions_do(const struct agent_actions *actions);
 
+/* ---- trust.c: whose native images it runs ---- */
+
+/* With CONFIG_PROPLET_NATIVE: the keys of the settings. Lent for good. */
+const struct rotor_image_policy *trust_policy(void);
+
 /* ---- node.c: who this worker is ---- */
 
 /* Fills in the configuration from the settings; false, with a line in the log, while something

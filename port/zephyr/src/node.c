@@ -141,6 +141,9 @@ bool node_configure(struct agent_config *config)
 	config->backoff_ms_max = CONFIG_PROPLET_BACKOFF_MS_MAX;
 	config->qos = CONFIG_PROPLET_MQTT_QOS;
 	config->journal = IS_ENABLED(CONFIG_PROPLET_JOURNAL);
+	if (IS_ENABLED(CONFIG_PROPLET_NATIVE)) {
+		config->images = trust_policy();
+	}
 	sys_rand_get(&config->seed, sizeof(config->seed));
 	return true;
 }
