@@ -319,7 +319,10 @@ static void store_failed(struct agent *a, struct module *m, const char *text)
 {
 	char why[112];
 
-	fmt_str(why, sizeof(why), "the worker's store: %s", text != NULL ? text : "failed");
+	/* When all bytes are there it is they that are wrong, not the store. */
+	fmt_str(why, sizeof(why), "%s: %s",
+		m->state == MODULE_SAVING ? "it could not be stored" : AGENT_STORE_TROUBLE,
+		text != NULL ? text : "failed");
 	if (m->state != MODULE_LOADED) {
 		fail(a, m, why);
 	}
@@ -374,7 +377,7 @@ static void data_event(struct agent *a, struct module *m, const struct agent_eve
 		return;
 	}
 	if (e->store.bytes == 0) {
-		fail(a, m, "the worker's store ended early");
+		fail(a, m, AGENT_STORE_TROUBLE " ended early");
 		return;
 	}
 	if (!agent_module_feed(a, m, e->store.piece, e->store.bytes, diag, sizeof(diag))) {

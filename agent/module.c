@@ -395,14 +395,19 @@ void agent_module_ready(struct agent *a, struct module *m)
 	}
 }
 
-/* Want of room is this worker's, not the module's: another worker may take the task. */
+static bool begins_with(const char *text, const char *with)
+{
+	size_t bytes = strlen(with);
+
+	return strlen(text) >= bytes && memcmp(text, with, bytes) == 0;
+}
+
+/* Want of room or a bad store is this worker's, not the module's: another worker may take the task. */
 enum wire_reason agent_module_reason(const char *why)
 {
-	static const char no_room[] = "no room";
-	size_t bytes = sizeof(no_room) - 1;
-
-	return strlen(why) >= bytes && memcmp(why, no_room, bytes) == 0 ? WIRE_REASON_REFUSED
-									: WIRE_REASON_MODULE;
+	return begins_with(why, "no room") || begins_with(why, AGENT_STORE_TROUBLE)
+		       ? WIRE_REASON_REFUSED
+		       : WIRE_REASON_MODULE;
 }
 
 void agent_module_failed(struct agent *a, struct module *m, const char *why)

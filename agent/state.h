@@ -338,6 +338,8 @@ void agent_module_failed(struct agent *a, struct module *m, const char *why);
 /* What the engine says of a module that it could not load, as text for people. */
 void agent_module_diag(struct agent *a, const struct module *m, const struct rotor_diag *d,
 		       char *text, size_t text_bytes);
+/* How the reason begins when this worker's store did not keep a module. */
+#define AGENT_STORE_TROUBLE "the worker's store"
 /* What a task's end is called when its module could not be had. */
 enum wire_reason agent_module_reason(const char *why);
 void agent_module_check_all(const struct agent *a);

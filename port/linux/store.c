@@ -17,7 +17,7 @@ static const uint8_t digest_none[SHA256_BYTES];
 static void fail(struct store_answer *out, const char *what, const char *name, int err)
 {
 	out->state = STORE_FAILED;
-	snprintf(out->text, sizeof(out->text), "cannot %s %s: %s", what, name, strerror(err));
+	snprintf(out->text, sizeof(out->text), "cannot %s %.8s: %s", what, name, strerror(err));
 }
 
 static void hex_name(char *out, size_t room, const uint8_t *digest, const char *ending)
@@ -153,6 +153,20 @@ static bool make_room(struct store *s, uint64_t bytes, struct store_answer *out)
 		remove_file(s, c.victim);
 		s->evicted++;
 	}
+}
+
+/* The disk is full before the store is: something that nobody uses goes. False if there is nothing. */
+static bool make_room_on_disk(struct store *s)
+{
+	struct census c;
+
+	take_census(s, &c);
+	if (c.victim[0] == 0 || c.victim_use != USE_NONE) {
+		return false;
+	}
+	remove_file(s, c.victim);
+	s->evicted++;
+	return true;
 }
 
 /* ---- files ------------------------------------------------------------------------------------*/
@@ -375,9 +389,15 @@ bool store_write(struct store *s, uint16_t module, uint32_t offset, const void *
 	if (offset > e->written && !e->holes) {
 		mark_holes(s, e, module);
 	}
-	err = files_write_at(e->fd, data, bytes, offset);
+	do {
+		err = files_write_at(e->fd, data, bytes, offset);
+	} while ((err == ENOSPC || err == EDQUOT) && make_room_on_disk(s));
 	if (err) {
 		fail(out, "write", e->name, err);
+		/* What there is of it would only take the room of others. */
+		if (ftruncate(e->fd, 0) == 0 && !e->holes) {
+			mark_holes(s, e, module);
+		}
 		return false;
 	}
 	e->written = offset <= e->written && end > e->written ? (uint32_t)end : e->written;
