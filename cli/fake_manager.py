@@ -198,7 +198,8 @@ class Manager:
         if method == "DELETE":
             del self.tasks[task["id"]]
             return 204, None
-        return getattr(self, "task_" + (below or "show"))(task, query, body)
+        handle = getattr(self, "task_" + (below or "show"), None)
+        return handle(task, query, body) if handle else (404, {"error": "no such path"})
 
     def task_show(self, task, *_):
         return 200, shown(task)
