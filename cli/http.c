@@ -368,7 +368,12 @@ int http_refused(struct http *http, const char *what, const struct http_reply *r
 	int status = status_of(reply->status, why);
 
 	if (why != NULL) {
-		return fail(status, "%s: %s", what, text_clean(why));
+		return fail(
+			status, "%s: %s%s", what, text_clean(why),
+			strcmp(why, "no active proplets available") == 0
+				? "\n    start a worker with: proplet      or see who was there: "
+				  "propctl node list"
+				: "");
 	}
 	if (reply->status == 404 || reply->status == 405 || reply->status == 501) {
 		return fail(status, "%s: the manager at %s does not know this (HTTP %ld)", what,

@@ -126,10 +126,12 @@ int status_command(struct cli *cli)
 		json_decref(json);
 	} else {
 		const char *broker = api_text(health.json, "broker");
+		const char *trouble = api_text(health.json, "broker_trouble");
 
-		printf("manager  %s, version %s, %s%s%s\n", cli->http.base,
+		printf("manager  %s, version %s, %s%s%s%s%s\n", cli->http.base,
 		       version ? text_clean(version) : "?", state ? text_clean(state) : "?",
-		       broker ? ", broker " : "", broker ? text_clean(broker) : "");
+		       broker ? ", broker " : "", broker ? text_clean(broker) : "",
+		       trouble ? " from " : "", trouble ? text_clean(trouble) : "");
 		printf("nodes    %llu alive of %llu\n", (unsigned long long)f.alive,
 		       (unsigned long long)f.nodes);
 		printf("tasks    %llu pending, %llu running, %llu completed, %llu failed, %llu "

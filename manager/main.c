@@ -236,13 +236,21 @@ static void publish_all(struct program *p)
 
 static void run(struct program *p)
 {
+	char trouble[256];
+	bool connected = false;
+
 	while (!p->stop) {
 		wait_for_work(p);
 		take_messages(p);
 		take_downloads(p);
 		take_images(p);
 		images_tick(&p->service);
-		http_set_broker(p->http, mqtt_connected(p->mqtt));
+		mqtt_trouble(p->mqtt, trouble, sizeof(trouble));
+		if (trouble[0] == '\0' && !connected) {
+			service_connected(&p->service);
+		}
+		connected = trouble[0] == '\0';
+		http_set_broker(p->http, trouble);
 		http_run(p->http);
 		if (service_wake_ms(&p->service) <= p->service.now_ms) {
 			service_tick(&p->service);

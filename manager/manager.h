@@ -37,7 +37,8 @@ struct mqtt_message {
 struct mqtt *mqtt_start(const struct settings *settings, int wake_fd, char *error,
 			size_t error_bytes);
 void mqtt_stop(struct mqtt *m);
-bool mqtt_connected(const struct mqtt *m);
+/* Why there is no connection, "tcp://host:1883: Connection refused"; "" if there is one. */
+void mqtt_trouble(struct mqtt *m, char *out, size_t out_bytes);
 /* All messages that have come, in order; free each with mqtt_message_free. */
 struct mqtt_message *mqtt_take(struct mqtt *m);
 void mqtt_message_free(struct mqtt_message *message);

@@ -45,6 +45,7 @@ struct mqtt {
 	bool running, stopping, ended; /* under lock, but running */
 	bool begun;                    /* tried before: the next try reconnects */
 	int refused;                   /* CONNACK's code if it was not 0 */
+	char why[160];                 /* no connection; under lock */
 	char prefix[300];
 	size_t prefix_bytes;
 	char host[256];
@@ -187,6 +188,8 @@ static bool serve(struct mqtt *m, char *why, size_t why_bytes)
 		 m->refused != 0        ? mosquitto_connack_string(m->refused)
 		 : late                 ? "it accepts connections and does not answer"
 		 : rc == MOSQ_ERR_ERRNO ? strerror(error)
+		 : rc == MOSQ_ERR_TLS   ? "the TLS handshake failed; do --tls-ca and the host's "
+					  "name fit its certificate?"
 		 : rc == MOSQ_ERR_EAI   ? "this host name has no address"
 					: mosquitto_strerror(rc));
 	return served;
@@ -230,6 +233,9 @@ static void *run(void *arg)
 	while (!is_stopping(m)) {
 		bool served = serve(m, why, sizeof(why));
 
+		pthread_mutex_lock(&m->lock);
+		snprintf(m->why, sizeof(m->why), "%s", why);
+		pthread_mutex_unlock(&m->lock);
 		wake(m);
 		if (is_stopping(m)) {
 			break;
@@ -271,9 +277,16 @@ struct mqtt_message *mqtt_take(struct mqtt *m)
 	return all;
 }
 
-bool mqtt_connected(const struct mqtt *m)
+void mqtt_trouble(struct mqtt *m, char *out, size_t out_bytes)
 {
-	return atomic_load(&m->connected);
+	if (atomic_load(&m->connected)) {
+		out[0] = '\0';
+		return;
+	}
+	pthread_mutex_lock(&m->lock);
+	snprintf(out, out_bytes, "%s:%d: %s", m->host, m->port,
+		 m->why[0] != '\0' ? m->why : "not tried yet");
+	pthread_mutex_unlock(&m->lock);
 }
 
 void mqtt_publish(struct mqtt *m, const struct message *message)
@@ -325,13 +338,33 @@ static bool address_of(struct mqtt *m, const char *url, bool *tls, char *error, 
 	return true;
 }
 
+/* The first of the files that cannot be read; NULL if all can. */
+static const char *unreadable(const struct settings *s)
+{
+	const char *const files[] = {s->tls_ca, s->tls_cert, s->tls_key};
+
+	for (size_t i = 0; i < BASE_COUNT(files); i++) {
+		if (files[i][0] != '\0' && access(files[i], R_OK) != 0) {
+			return files[i];
+		}
+	}
+	return NULL;
+}
+
 static bool setup_tls(struct mqtt *m, const struct settings *s, char *error, size_t error_bytes)
 {
 	const char *ca = s->tls_ca[0] != '\0' ? s->tls_ca : NULL;
 	const char *cert = s->tls_cert[0] != '\0' ? s->tls_cert : NULL;
 	const char *key = s->tls_key[0] != '\0' ? s->tls_key : NULL;
-	int rc = mosquitto_tls_set(m->mosq, ca, ca == NULL ? "/etc/ssl/certs" : NULL, cert, key,
-				   NULL);
+	const char *file = unreadable(s);
+	int rc;
+
+	if (file != NULL) {
+		snprintf(error, error_bytes, "TLS to the broker: cannot read '%.300s': %s", file,
+			 strerror(errno));
+		return false;
+	}
+	rc = mosquitto_tls_set(m->mosq, ca, ca == NULL ? "/etc/ssl/certs" : NULL, cert, key, NULL);
 
 	if (rc == MOSQ_ERR_SUCCESS && s->tls_insecure) {
 		mosquitto_tls_opts_set(m->mosq, 0, NULL, NULL);

@@ -227,6 +227,10 @@ static bool read_file(struct settings *s, const char *path, bool must_exist)
 		snprintf(where, sizeof(where), "%s:%d", path, n);
 		ok = file_line(s, line, where, &ours);
 	}
+	if (ferror(f)) { /* a folder can be opened, and not read */
+		fprintf(stderr, "proplet-manager: cannot read '%s': %s\n", path, strerror(errno));
+		ok = false;
+	}
 	fclose(f);
 	return ok;
 }
@@ -334,6 +338,13 @@ static int check(const struct settings *s)
 		fprintf(stderr, "proplet-manager: a certificate and its key go together\n");
 		return EX_CONFIG;
 	}
+	if (strcmp(s->log_level, "debug") != 0 && strcmp(s->log_level, "info") != 0 &&
+	    strcmp(s->log_level, "warn") != 0 && strcmp(s->log_level, "error") != 0) {
+		fprintf(stderr,
+			"proplet-manager: log_level: '%s' is none of debug, info, warn, error\n",
+			s->log_level);
+		return EX_CONFIG;
+	}
 	if (strcmp(s->aot, "auto") != 0 && strcmp(s->aot, "always") != 0 &&
 	    strcmp(s->aot, "never") != 0) {
 		fprintf(stderr, "proplet-manager: aot: '%s' is none of auto, always, never\n",
@@ -367,6 +378,10 @@ int settings_read(struct settings *out, int argc, char **argv)
 	for (int i = 1, used; i < argc; i += used) {
 		used = 1;
 		if (strcmp(argv[i], "--config") == 0) {
+			if (i + 1 == argc) {
+				fprintf(stderr, "proplet-manager: --config needs a file\n");
+				return EX_USAGE;
+			}
 			used = 2;
 		} else if (strcmp(argv[i], "--print-config") == 0) {
 			show = true;

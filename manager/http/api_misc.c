@@ -24,18 +24,20 @@ void api_index(struct call *c)
 
 void api_health(struct call *c)
 {
-	bool broker = http_broker_connected(c->server);
+	const char *trouble = http_broker_trouble(c->server);
 	struct manager_counts n;
 
 	manager_count(c->s->core, &n);
 	call_json(c, 200,
-		  json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:I, s:I, s:I}", "status",
-			    broker ? "pass" : "warn", "version", http_config_of(c->server)->version,
-			    "commit", "", "description", "manager service", "build_time", "",
-			    "instance_id", c->s->config.entity_id, "broker",
-			    broker ? "connected" : "disconnected", "proplets_alive",
-			    (json_int_t)n.nodes_alive, "tasks_live", (json_int_t)n.tasks_live,
-			    "uptime_ms", (json_int_t)(c->s->now_ms - c->s->started_ms)));
+		  json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s*, s:I, s:I, s:I}", "status",
+			    trouble == NULL ? "pass" : "warn", "version",
+			    http_config_of(c->server)->version, "commit", "", "description",
+			    "manager service", "build_time", "", "instance_id",
+			    c->s->config.entity_id, "broker",
+			    trouble == NULL ? "connected" : "disconnected", "broker_trouble",
+			    trouble, "proplets_alive", (json_int_t)n.nodes_alive, "tasks_live",
+			    (json_int_t)n.tasks_live, "uptime_ms",
+			    (json_int_t)(c->s->now_ms - c->s->started_ms)));
 }
 
 struct out {
@@ -142,7 +144,7 @@ void api_metrics(struct call *c)
 	put_one(&o, "aot_refusals_total", "counter", "Native images that a worker refused.",
 		(double)im.refusals);
 	put_one(&o, "broker_connected", "gauge", "1 while connected to the broker.",
-		http_broker_connected(c->server));
+		http_broker_trouble(c->server) == NULL);
 	put_one(&o, "resident_memory_bytes", "gauge", "Memory of this process.", rss_bytes());
 	put_one(&o, "cpu_seconds_total", "counter", "Processor time of this process.",
 		(double)u.ru_utime.tv_sec + (double)u.ru_utime.tv_usec / 1e6 +

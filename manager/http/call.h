@@ -79,7 +79,8 @@ json_t *call_envelope(uint64_t offset, uint64_t limit, uint64_t total, const cha
 /* Called later to answer, when waiter c->waiter is done. */
 void call_wait(struct call *c, const char *key, uint64_t wait_ms, void (*finish)(struct call *c));
 
-bool http_broker_connected(const struct http_server *h);
+/* Why there is no connection to the broker; NULL if there is one. */
+const char *http_broker_trouble(const struct http_server *h);
 const struct http_config *http_config_of(const struct http_server *h);
 void http_fetch(struct http_server *h, const char *url, const char *task_id);
 struct http_count {

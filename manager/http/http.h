@@ -37,7 +37,7 @@ int http_timeout_ms(const struct http_server *h, int limit_ms);
 void http_run(struct http_server *h);
 /* Lets the answers go whose writes are durable now, and the stream of events. */
 void http_after_commit(struct http_server *h);
-/* Told by the main program: whether there is a broker. For /health. */
-void http_set_broker(struct http_server *h, bool connected);
+/* Told by the main program: why there is no connection to the broker, NULL if there is one. */
+void http_set_broker(struct http_server *h, const char *trouble);
 
 #endif

@@ -94,19 +94,35 @@ static uint32_t take_held(const json_t *tasks, struct manager_held *held)
 	return count;
 }
 
-/* A worker that announced itself when nobody listened is asked to do it again; what it is and can do
- * is not known otherwise. Propeller's do not hear this. */
-static void ask_to_announce(struct service *s, const char *id)
+/* Asks a worker to announce itself. Propeller's do not hear this. */
+static void ask_to_announce(struct service *s, const struct manager_node *n)
 {
-	const struct manager_node *n = manager_node_find(s->core, id);
 	char topic[160];
 
-	if (n == NULL || n->ours || n->fit.words_count != 0) {
-		return;
-	}
 	snprintf(topic, sizeof(topic), "control/manager/lease/%s", n->id);
 	service_publish_json(
 		s, topic, json_pack("{s:[], s:i, s:b}", "tasks", "lease_ms", 0, "announce", 1), 0);
+}
+
+/* What a worker is and can do is not known when nobody listened as it announced itself. */
+static void ask_who_it_is(struct service *s, const char *id)
+{
+	const struct manager_node *n = manager_node_find(s->core, id);
+
+	if (n != NULL && !n->ours && n->fit.words_count == 0) {
+		ask_to_announce(s, n);
+	}
+}
+
+void service_connected(struct service *s)
+{
+	for (uint32_t i = 0; i < manager_node_slots(s->core); i++) {
+		const struct manager_node *n = manager_node_at(s->core, i);
+
+		if (n != NULL && n->ours && !n->fit.alive) {
+			ask_to_announce(s, n);
+		}
+	}
 }
 
 static void on_alive(struct service *s, const char *topic, json_t *m)
@@ -141,7 +157,7 @@ static void on_alive(struct service *s, const char *topic, json_t *m)
 	e.u.alive.held_complete = json_is_array(tasks) && !bool_of(m, "tasks_more") &&
 				  json_array_size(tasks) == e.u.alive.held_count;
 	(void)service_event(s, &e);
-	ask_to_announce(s, id);
+	ask_who_it_is(s, id);
 }
 
 static void on_gone(struct service *s, const char *topic, json_t *m)

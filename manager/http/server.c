@@ -11,11 +11,13 @@
 #include "manager/http/call.h"
 
 #include <arpa/inet.h>
+#include <errno.h>
 #include <netdb.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -40,7 +42,7 @@ struct http_server {
 	struct call *after_commit;
 	struct stream *streams;
 	struct http_count counts[ROUTES_MAX];
-	bool broker;
+	char broker[256]; /* why there is no connection to it; "" if there is one */
 	bool stopping;
 	bool more; /* MHD has something to do at once */
 };
@@ -124,6 +126,13 @@ void call_refused(struct call *c, enum manager_answer answer, const char *detail
 		[MANAGER_ANSWER_FULL] = 503,
 	};
 
+	const char *trouble = http_broker_trouble(c->server);
+
+	if (answer == MANAGER_ANSWER_NO_NODE && detail[0] == '\0' && trouble != NULL) {
+		call_error(c, 500, "%s: the manager has no connection to the broker %s",
+			   manager_answer_text(answer), trouble);
+		return;
+	}
 	call_error(c, status[answer] != 0 ? status[answer] : 500, "%s%s%s",
 		   manager_answer_text(answer), detail[0] != '\0' ? ": " : "", detail);
 }
@@ -532,14 +541,14 @@ const struct http_count *http_counts(const struct http_server *h)
 	return h->counts;
 }
 
-bool http_broker_connected(const struct http_server *h)
+const char *http_broker_trouble(const struct http_server *h)
 {
-	return h->broker;
+	return h->broker[0] != '\0' ? h->broker : NULL;
 }
 
-void http_set_broker(struct http_server *h, bool connected)
+void http_set_broker(struct http_server *h, const char *trouble)
 {
-	h->broker = connected;
+	snprintf(h->broker, sizeof(h->broker), "%s", trouble != NULL ? trouble : "");
 }
 
 void http_fetch(struct http_server *h, const char *url, const char *task_id)
@@ -571,12 +580,33 @@ static bool address_of(const struct http_config *config, struct sockaddr_storage
 	return true;
 }
 
+/* The listening socket, made here so that what fails can be told; -1 with a sentence in error. */
+static int listen_on(const struct http_config *config, const struct sockaddr_storage *address,
+		     char *error, size_t error_bytes)
+{
+	socklen_t bytes = address->ss_family == AF_INET6 ? sizeof(struct sockaddr_in6)
+							 : sizeof(struct sockaddr_in);
+	int fd = socket(address->ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), one = 1;
+
+	if (fd >= 0 && setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)) == 0 &&
+	    bind(fd, (const struct sockaddr *)address, bytes) == 0 && listen(fd, 1024) == 0) {
+		return fd;
+	}
+	snprintf(error, error_bytes, "cannot listen on %s:%d: %s; see --http-host and --http-port",
+		 config->host, config->port, strerror(errno));
+	if (fd >= 0) {
+		close(fd);
+	}
+	return -1;
+}
+
 struct http_server *http_start(const struct http_config *config, struct service *s, char *error,
 			       size_t error_bytes)
 {
 	struct http_server *h = calloc(1, sizeof(*h));
 	unsigned flags = MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ITC;
 	struct sockaddr_storage address;
+	int fd;
 	struct MHD_OptionItem tls[] = {
 		{MHD_OPTION_HTTPS_MEM_CERT, 0, (void *)(uintptr_t)config->cert},
 		{MHD_OPTION_HTTPS_MEM_KEY, 0, (void *)(uintptr_t)config->key},
@@ -592,21 +622,26 @@ struct http_server *http_start(const struct http_config *config, struct service 
 		free(h);
 		return NULL;
 	}
+	fd = listen_on(config, &address, error, error_bytes);
+	if (fd < 0) {
+		free(h);
+		return NULL;
+	}
 	flags |= address.ss_family == AF_INET6 ? MHD_USE_IPv6 : 0;
 	flags |= config->cert != NULL ? MHD_USE_TLS : 0;
 	h->daemon = MHD_start_daemon(
-		flags, (uint16_t)config->port, NULL, NULL, on_request, h, MHD_OPTION_SOCK_ADDR,
-		(struct sockaddr *)&address, MHD_OPTION_NOTIFY_COMPLETED, on_completed, h,
-		MHD_OPTION_CONNECTION_LIMIT, CONNECTIONS_MAX, MHD_OPTION_CONNECTION_TIMEOUT, 60u,
+		flags, (uint16_t)config->port, NULL, NULL, on_request, h, MHD_OPTION_LISTEN_SOCKET,
+		fd, MHD_OPTION_NOTIFY_COMPLETED, on_completed, h, MHD_OPTION_CONNECTION_LIMIT,
+		CONNECTIONS_MAX, MHD_OPTION_CONNECTION_TIMEOUT, 60u,
 		MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)16384,
-		MHD_OPTION_LISTENING_ADDRESS_REUSE, 1u, MHD_OPTION_LISTEN_BACKLOG_SIZE, 1024u,
 		config->cert != NULL ? MHD_OPTION_ARRAY : MHD_OPTION_END, tls, MHD_OPTION_END);
 	if (h->daemon == NULL) {
-		snprintf(error, error_bytes,
-			 "cannot listen on %s:%d; is another program using the port? (choose one "
-			 "with "
-			 "--http-port)",
-			 config->host, config->port);
+		snprintf(error, error_bytes, "HTTP on %s:%d cannot be served%s", config->host,
+			 config->port,
+			 config->cert != NULL ? "; are --http-cert and --http-key PEM files that "
+						"belong together?"
+					      : "");
+		close(fd);
 		free(h);
 		return NULL;
 	}

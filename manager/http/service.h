@@ -120,6 +120,9 @@ uint64_t service_wake_ms(const struct service *s);
 void service_commit(struct service *s);
 void service_outbox_clear(struct service *s);
 
+/* There is a connection to the broker, maybe a new one: asks the workers that are known and have not
+ * been heard to announce themselves, so that nobody waits for their next heartbeats. */
+void service_connected(struct service *s);
 /* A message from the broker. topic is what follows "m/<tenant>/c/<channel>/". */
 void service_message(struct service *s, const char *topic, const char *payload, size_t bytes);
 

@@ -12,6 +12,7 @@
 #include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define LOG_PAGES   1000 /* WAL frames between checkpoints; matches wal_autocheckpoint below */
 #define FRAME_BYTES (4096 + 24)
@@ -83,6 +84,21 @@ static void fill_log(struct db *db)
 	log->pMethods->xSync(log, SQLITE_SYNC_NORMAL);
 }
 
+static const char *advice(int code)
+{
+	switch (code) {
+	case SQLITE_BUSY:
+		return "another manager is using it: give this one its own with --store";
+	case SQLITE_NOTADB:
+	case SQLITE_CORRUPT:
+		return "move it away to begin anew, or put a copy of it in its place";
+	case SQLITE_FULL:
+		return "the disk is full";
+	default:
+		return "can this user write it and its directory?";
+	}
+}
+
 static struct db *open_db(const char *path, bool quick, char *error, size_t error_bytes)
 {
 	struct db *db = calloc(1, sizeof(*db));
@@ -93,9 +109,11 @@ static struct db *open_db(const char *path, bool quick, char *error, size_t erro
 		return NULL;
 	}
 	if (sqlite3_open_v2(path, &db->sqlite, flags, NULL) != SQLITE_OK) {
+		int reason = sqlite3_system_errno(db->sqlite);
+
 		snprintf(error, error_bytes,
 			 "cannot open '%s': %s; its directory must exist and be writable", path,
-			 sqlite3_errmsg(db->sqlite));
+			 reason != 0 ? strerror(reason) : sqlite3_errmsg(db->sqlite));
 		close_db(db);
 		return NULL;
 	}
@@ -105,8 +123,8 @@ static struct db *open_db(const char *path, bool quick, char *error, size_t erro
 		       "BEGIN IMMEDIATE; COMMIT;") != STORE_OK ||
 	    script(db, quick ? "PRAGMA synchronous=NORMAL;" : "PRAGMA synchronous=FULL;") !=
 		    STORE_OK) {
-		snprintf(error, error_bytes, "cannot use '%s': %s; is another manager using it?",
-			 path, sqlite3_errmsg(db->sqlite));
+		snprintf(error, error_bytes, "cannot use '%s': %s; %s", path,
+			 sqlite3_errmsg(db->sqlite), advice(sqlite3_errcode(db->sqlite)));
 		close_db(db);
 		return NULL;
 	}

@@ -231,6 +231,15 @@ def test_manager_comes_last(l):
     f("run", "add.wasm", "--label", "size=tiny", "2", "3")
 
 
+def test_manager_knows_its_workers_again(l):
+    """It asks those it knew, and does not wait for a heartbeat that comes once in ten minutes."""
+    f = Fleet(l, big=["--heartbeat-ms", 600000])
+    f.manager.kill()
+    f.manager.start()
+    wait_until(lambda: f.alive() == 1, 10, "the worker is alive")
+    expect_eq(f("run", "add.wasm", "2", "3")[0], "5\n")
+
+
 def test_manager_restarts_meanwhile(l):
     """The task goes on, propctl waits for the manager, and no published value is lost."""
     f = Fleet(l, big=[])

@@ -4,6 +4,7 @@
 result counts twice. The figures are printed."""
 import http.client
 import json
+import socket
 import threading
 
 import lab
@@ -199,6 +200,30 @@ def test_manager_away_results_wait(l):
     w.manager.start()
     w.ready()
     expect_eq(w.ended(t)["results"], "done while you were away")
+
+
+def test_anything_but_a_broker(l):
+    """Nobody at the address, then somebody silent, then nonsense, then the broker: it tries on."""
+    port = lab.free_port()
+    m = l.process("manager", [l.bin("proplet-manager"), "--mqtt", f"tcp://127.0.0.1:{port}",
+                              "--http-port", lab.free_port(), "--store",
+                              f"sqlite://{l.folder}/manager.db"])
+    m.wait_log("Connection refused")
+    other = socket.create_server(("127.0.0.1", port))
+    other.settimeout(10)
+    for answer in (b"HTTP/1.1 400 Bad Request\r\n\r\n", b"\xff" * 6, b"\x20\x02\0\x05"):
+        near, _ = other.accept()
+        near.sendall(answer)
+        near.settimeout(0.2)
+        try:
+            near.recv(4096)
+        except OSError:
+            pass
+        near.close()
+    other.close()
+    broker = l.broker(port=port)
+    m.wait_log("connected to the broker", 40)
+    expect(broker.running() and m.running(), "both run")
 
 
 def test_sigterm_is_clean(l):

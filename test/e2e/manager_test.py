@@ -8,6 +8,7 @@ import http.server
 import itertools
 import json
 import re
+import socket
 import threading
 import uuid
 
@@ -666,7 +667,6 @@ def test_bad_messages_harm_nothing(l):
 def test_bad_http_harms_nothing(l):
     w = World(l)
     w.worker()
-    import socket
     for raw in (b"\0" * 1000, b"GET", b"GET / HTTP/9.9\r\n\r\n", b"POST /tasks HTTP/1.1\r\n\r\n",
                 b"POST /tasks HTTP/1.1\r\nHost: x\r\nContent-Length: 99999999999999999999\r\n\r\n",
                 b"GET /" + b"a" * 100000 + b" HTTP/1.1\r\n\r\n",
@@ -869,12 +869,24 @@ def test_settings(l):
     status, out, err = l.run([exe, "--help"])
     expect(status == 0 and "--http-port" in out and "MANAGER_MQTT_ADDRESS" in out, "--help")
     expect_eq(l.run([exe, "--version"])[0], 0)
+    torn = l.folder / "torn.db"
+    torn.write_bytes(b"SQLite format 3\0" + bytes(range(256)) * 10)
+    taken = l.own(socket.create_server(("127.0.0.1", 0)))
     for args, text in [(["--http-port", "x"], "--http-port"), (["--nonsense"], "there is no option"),
                        (["--http-port"], "needs a value"), (["extra"], "unexpected 'extra'"),
                        (["--http-port=70000"], "1..65535"), (["--store", "odd:/x"], "is no store"),
                        (["--store", "sqlite:///no/such/dir/x.db"], "/no/such/dir/x.db"),
                        (["--mqtt", "tcp://:x"], "--mqtt"), (["--tenant", "a/b"], "must not"),
-                       (["--config", "absent.toml"], "absent.toml")]:
+                       (["--config", "absent.toml"], "absent.toml"), (["--config"], "needs a file"),
+                       (["--config", l.folder], "Is a directory"),
+                       (["--log-level", "loud"], "debug, info"),
+                       (["--store", f"sqlite://{l.folder}"], "Is a directory"),
+                       (["--store", f"sqlite://{torn}"], "move it away"),
+                       (["--http-host", "203.0.113.9"], "Cannot assign requested address"),
+                       (["--http-port", taken.getsockname()[1]], "Address already in use"),
+                       (["--http-cert", torn, "--http-key", torn], "PEM files"),
+                       (["--http-cert", torn], "go together"),
+                       (["--mqtt", "ssl://localhost:1", "--tls-ca", "/absent.pem"], "/absent.pem")]:
         status, out, err = l.run([exe, *args])
         expect(status in (64, 78) and text in err, f"{args}: {status} {err!r}")
     conf = l.folder / "c.toml"
