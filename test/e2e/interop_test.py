@@ -169,7 +169,7 @@ def test_two_workers_and_broadcast(l):
         mark = p.ear.mark()
         p.start(task)
         p.wait_state(task, COMPLETED)
-        results = p.ear.all(f"{P}/control/proplet/results", since=mark)
+        results = p.ear.wait_count(f"{P}/control/proplet/results", 1, since=mark)
         expect_eq([m.json()["proplet_id"] for m in results], [node], "who answered")
     task = p.create("add", ADD, inputs=["4", "5"], broadcast=True)
     mark = p.ear.mark()
