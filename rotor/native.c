@@ -286,6 +286,19 @@ static bool do_bulk(struct rotor_instance *in, struct native_state *s, struct me
 	return true;
 }
 
+/* A host function was called: what it costs is paid; it may have asked to stop, for room for what the
+ * program prints. */
+static bool after_call(struct rotor_instance *in, struct rotor_native_ctx *ctx,
+		       const struct meter *m, bool answered, enum stop *why)
+{
+	instance_pay(in, &ctx->fuel);
+	if (answered && interrupted(m)) {
+		*why = STOP_FUEL;
+		return false;
+	}
+	return answered;
+}
+
 /* Carries out a request. True: go on in native code. */
 static bool serve(struct rotor_instance *in, struct native_state *s, struct meter *m,
 		  enum stop *why)
@@ -308,12 +321,10 @@ static bool serve(struct rotor_instance *in, struct native_state *s, struct mete
 		return next_slice(m, ctx);
 	case ROTOR_NATIVE_CALL:
 		go_on = call_import(in, ctx->operand, ctx->cells, why);
-		instance_pay(in, &ctx->fuel);
-		return go_on;
+		return after_call(in, ctx, m, go_on, why);
 	case ROTOR_NATIVE_CALL_TABLE:
 		go_on = call_element(in, ctx, why);
-		instance_pay(in, &ctx->fuel);
-		return go_on;
+		return after_call(in, ctx, m, go_on, why);
 	default:
 		break;
 	}
