@@ -151,6 +151,7 @@ def test_worker_lost(l):
     t = w.task(kept)
     expect_eq((t["state"], t["phase"], t["proplet_id"]), (2, "orphaned", NODE))
     expect("out of contact" in t["placement"]["reason"], "why it waits")
+    wait_until(lambda: len(second.starts) == 2, 10, "both starts reach the second node")
     expect_eq(sorted(s["id"] for s in second.starts), sorted([hang["id"], leased["id"]]))
     first.silent = False
     wait_until(lambda: w.task(kept)["phase"] == "running", 10, "the other goes on when it is back")
