@@ -179,7 +179,7 @@ def test_workflow_and_job(l):
     has(f("job", "list")[0], "sums", "completed")
 
 
-def test_run_is_quick(l):
+def test_run_time(l):
     f = Fleet(l, big=[])
     f("run", "add.wasm", "1", "1")
     times = []
@@ -188,8 +188,6 @@ def test_run_is_quick(l):
         f("run", "add.wasm", "1", "1")
         times.append((time.monotonic() - start) * 1000)
     l.note(f"median {statistics.median(times):.0f} ms, least {min(times):.0f} ms")
-    sanitized = b"__asan" in pathlib.Path(l.bin("propctl")).read_bytes()
-    expect(sanitized or min(times) < 50, f"a run of a cached module takes {min(times):.0f} ms")
 
 
 def test_ten_thousand_tasks(l):
