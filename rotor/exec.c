@@ -153,6 +153,20 @@ void exec_start(struct exec *x)
 }
 #endif
 
+#if defined(ROTOR_DISPATCH_THUMB)
+/* Handlers have registers 4 to 11 for themselves; this function saves and restores them. */
+void exec_start(struct exec *x)
+{
+	register struct exec *arg __asm__("r0") = x;
+
+	__asm__ volatile("sub sp, #4\n\tbl exec_thumb\n\tadd sp, #4"
+			 : "+r"(arg)
+			 :
+			 : "r1", "r2", "r3", "r4", "r5", "r6", "r7", "r8", "r9", "r10", "r11",
+			   "r12", "lr", "cc", "memory");
+}
+#endif
+
 enum stop exec_run(struct rotor_instance *in, uint64_t *fuel, uint64_t *used,
 		   const uint32_t *interrupt)
 {

@@ -8,7 +8,9 @@
  * Three ways of dispatch from the same text:
  *   TAIL  handlers are functions that call each other at their end, everything in registers: machines
  *         with many of them, if the compiler makes tail calls
- *   GOTO  handlers are labels of one function (exec_goto.c includes the other files): small machines
+ *   GOTO  handlers are labels of one function (exec_goto.c includes the other files): small machines.
+ *         With GCC on Arm (Thumb-2) everything lies in fixed registers, and the next handler is two
+ *         instructions away (exec_thumb.h)
  *   LOOP  handlers are functions that a loop calls: debug and sanitizer builds
  */
 #ifndef ROTOR_EXEC_H
@@ -39,6 +41,9 @@ struct exec_table;
 #define ROTOR_DISPATCH_TAIL 1
 #elif UINTPTR_MAX <= UINT32_MAX
 #define ROTOR_DISPATCH_GOTO 1
+#if defined(__thumb2__) && defined(__OPTIMIZE__) && !defined(__clang__) && __GNUC__ >= 11
+#define ROTOR_DISPATCH_THUMB 1
+#endif
 #else
 #define ROTOR_DISPATCH_LOOP 1
 #endif
@@ -93,18 +98,45 @@ struct exec_table;
 #define DACC  dacc
 #define GO    EXEC_TAIL table->handlers[*pc](PASS)
 
+#elif defined(ROTOR_DISPATCH_THUMB)
+
+#include "rotor/exec_thumb.h"
+
 #else
 
 #define EXEC_REGS
-#define PC    pc
-#define FP    fp
-#define MEM   (x->mem)
-#define ACC32 acc
-#define ACC64 acc64
-#define FACC  facc
-#define DACC  dacc
-#define GO    goto dispatch
+#define PC              pc
+#define FP              fp
+#define MEM             (x->mem)
+#define ACC32           acc
+#define ACC64           acc64
+#define FACC            facc
+#define DACC            dacc
+#define GO              goto dispatch
+/* The function that holds them, and what they keep there. */
+#define EXEC_START      exec_start
+#define LABEL_AT(label) &&label
+#define EXEC_LOCALS(exec, table)                                                                   \
+	struct exec *x = exec;                                                                     \
+	const void *const *labels = table;                                                         \
+	const uint16_t *pc = x->pc;                                                                \
+	uint32_t *fp = x->fp, acc = 0;                                                             \
+	uint64_t acc64 = 0;                                                                        \
+	float facc = 0;                                                                            \
+	double dacc = 0
 
+#endif
+
+/* After what may have changed the memory's size. */
+#if !defined(RELOAD)
+#define RELOAD                                                                                     \
+	do {                                                                                       \
+	} while (0)
+#endif
+#if !defined(SETA_u32)
+#define SETA_u32(v) ACC32 = (uint32_t)(v)
+#define SETA_u64(v) ACC64 = (uint64_t)(v)
+#define GETA_u64    ((uint64_t)ACC64)
 #endif
 
 #if !defined(ROTOR_DISPATCH_LOOP)
@@ -118,7 +150,10 @@ struct exec_table;
 
 #define X x
 #if defined(ROTOR_DISPATCH_GOTO)
-#define HANDLER(name) h_##name:
+#if !defined(HANDLER_BEGIN)
+#define HANDLER_BEGIN
+#endif
+#define HANDLER(name) h_##name: HANDLER_BEGIN
 #define COLD_HANDLER(name)                                                                         \
 	name:
 #define CALL(label) goto label
@@ -127,11 +162,13 @@ struct exec_table;
 #define COLD_HANDLER(name) COLD void name(PARAMS)
 #define CALL(function)     EXEC_TAIL function(PASS)
 #endif
+#if !defined(NEXT)
 #define NEXT(units)                                                                                \
 	do {                                                                                       \
 		PC += (units);                                                                     \
 		GO;                                                                                \
 	} while (0)
+#endif
 #define TRAP(reason)                                                                               \
 	do {                                                                                       \
 		X->trap = ROTOR_TRAP_##reason;                                                     \
@@ -151,8 +188,8 @@ struct exec_table;
  * distance with a 16-bit cost before it. */
 #define JUMP(n)                                                                                    \
 	do {                                                                                       \
-		PC += (int32_t) * (const unit32 *)&PC[n] + (n);                                    \
-		GO;                                                                                \
+		PC += (int32_t) * (const unit32 *)&PC[n];                                          \
+		NEXT(n);                                                                           \
 	} while (0)
 #define JUMP_LOOP(n)                                                                               \
 	do {                                                                                       \
@@ -210,14 +247,11 @@ typedef float ctype_f32;
 typedef double ctype_f64;
 #define GETA_u32    ((uint32_t)ACC32)
 #define GETA_i32    ((int32_t)(uint32_t)ACC32)
-#define GETA_u64    ((uint64_t)ACC64)
-#define GETA_i64    ((int64_t)ACC64)
+#define GETA_i64    ((int64_t)GETA_u64)
 #define GETA_f32    FACC
 #define GETA_f64    DACC
-#define SETA_u32(v) ACC32 = (uint32_t)(v)
-#define SETA_i32(v) ACC32 = (uint32_t)(v)
-#define SETA_u64(v) ACC64 = (uint64_t)(v)
-#define SETA_i64(v) ACC64 = (uint64_t)(v)
+#define SETA_i32(v) SETA_u32(v)
+#define SETA_i64(v) SETA_u64(v)
 #define SETA_f32(v) FACC = (v)
 #define SETA_f64(v) DACC = (v)
 
@@ -267,6 +301,11 @@ typedef double ctype_f64;
 	SETA_##type(r);                                                                            \
 	SLOT(type, n) = r
 
+/* Bytes of memory, where they are at hand. */
+#if !defined(MEM_BYTES)
+#define MEM_BYTES ((uint32_t)X->mem_bytes)
+#endif
+
 /* Checks bytes at a plus the offset in unit n; at is where they are. */
 #if UINTPTR_MAX > UINT32_MAX
 #define ACCESS(bytes, n)                                                                           \
@@ -280,7 +319,7 @@ typedef double ctype_f64;
 #define ACCESS(bytes, n)                                                                           \
 	uint32_t end;                                                                              \
 	if (UNLIKELY(__builtin_add_overflow(a, PC[n] + (uint32_t)(bytes), &end) ||                 \
-		     end > (uint32_t)X->mem_bytes)) {                                              \
+		     end > MEM_BYTES)) {                                                           \
 		X->address = (uint64_t)a + PC[n] + (bytes)-1;                                      \
 		CALL(cold_trap_memory);                                                            \
 	}                                                                                          \
@@ -342,6 +381,9 @@ void cold_bulk(PARAMS);
 
 /* Runs handlers from x->pc on until one leaves. */
 void exec_start(struct exec *x);
+#if defined(ROTOR_DISPATCH_THUMB)
+void exec_thumb(struct exec *x);
+#endif
 
 /* bulk.c: one step of the operation at pc; X->cost is what it costs. */
 enum bulk {

@@ -50,6 +50,7 @@ COLD_HANDLER(cold_fuel)
 COLD_HANDLER(cold_import)
 {
 	if (exec_import(X, PC[1], PC, FP, FP + PC[2])) {
+		RELOAD;
 		NEXT(3);
 	}
 	LEAVE;
@@ -58,6 +59,7 @@ COLD_HANDLER(cold_import)
 COLD_HANDLER(cold_import_far)
 {
 	if (exec_import(X, *(const unit32 *)&PC[1], PC, FP, FP + PC[3])) {
+		RELOAD;
 		NEXT(4);
 	}
 	LEAVE;
@@ -69,6 +71,7 @@ COLD_HANDLER(cold_enter_import)
 	const struct activation *a = instance_activation(X->in);
 
 	if (exec_import(X, a->func, PC, FP, FP)) {
+		RELOAD;
 		NEXT(2);
 	}
 	LEAVE;
@@ -77,6 +80,7 @@ COLD_HANDLER(cold_enter_import)
 COLD_HANDLER(cold_indirect)
 {
 	if (exec_elsewhere(X, PC, FP, PC[4])) {
+		RELOAD;
 		NEXT(5);
 	}
 	LEAVE;
@@ -85,6 +89,7 @@ COLD_HANDLER(cold_indirect)
 COLD_HANDLER(cold_tail_elsewhere)
 {
 	if (exec_elsewhere(X, PC, FP, PC[6])) {
+		RELOAD;
 		NEXT(7);
 	}
 	LEAVE;
@@ -96,6 +101,7 @@ COLD_HANDLER(cold_bulk)
 {
 	enum bulk how = bulk_step(X, PC, FP);
 
+	RELOAD;
 	if (how == BULK_TRAP) {
 		CALL(cold_trap);
 	}

@@ -5,17 +5,28 @@
 
 #if defined(ROTOR_DISPATCH_GOTO)
 
+#if defined(ROTOR_DISPATCH_THUMB)
+register const uint16_t *pc __asm__("r4");
+register uint32_t *fp __asm__("r5");
+register uint32_t acc __asm__("r6");
+register struct exec *x __asm__("r7");
+register uint32_t acc_high __asm__("r8");
+register const void *const *labels __asm__("r9");
+register uint8_t *mem __asm__("r10");
+register uint32_t mem_bytes __asm__("r11");
+#endif
+
 /* From here on the files of handlers are the body of exec_start. */
 #define EXEC_HANDLERS 1
 
-void exec_start(struct exec *x)
+void EXEC_START(struct exec *exec)
 {
-	static const void *const labels[FORM_OP_COUNT] = {
-#define R(name, units, maps) [F_##name] = &&h_##name,
+	static const void *const table[FORM_OP_COUNT] = {
+#define R(name, units, maps) [F_##name] = LABEL_AT(h_##name),
 		FORM_PLAIN_LIST(R)
 #undef R
 #define LABEL_(operands, result, name)                                                             \
-	[F_##name##_##operands##result] = &&h_##name##_##operands##result,
+	[F_##name##_##operands##result] = LABEL_AT(h_##name##_##operands##result),
 #define R(name, in, out, set, ...) SET_##set(LABEL_, name)
 			FORM_BIN_LIST(R) FORM_DIV_LIST(R) FORM_UN_LIST(R) FORM_TRUNC_LIST(R)
 #undef R
@@ -29,15 +40,11 @@ void exec_start(struct exec *x)
 	SET_##set(LABEL_, name) SET_BR_##set(LABEL_, BR_##name) SET_BACK_##set(LABEL_, BACK_##name)
 						FORM_CMP_LIST(R)
 #undef R
-#define P(first, second, units, maps) [F_##first##__##second] = &&h_##first##__##second,
+#define P(first, second, units, maps) [F_##first##__##second] = LABEL_AT(h_##first##__##second),
 							FORM_PAIR_LIST(P)
 #undef P
 	};
-	const uint16_t *pc = x->pc;
-	uint32_t *fp = x->fp, acc = 0;
-	uint64_t acc64 = 0;
-	float facc = 0;
-	double dacc = 0;
+	EXEC_LOCALS(exec, table);
 
 dispatch:
 	goto *labels[*pc];

@@ -23,7 +23,7 @@
 		ADDRESS_##operands;                                                                \
 		mtype v;                                                                           \
 		ACCESS(sizeof(mtype), 1 + UNITS_##operands);                                       \
-		memcpy(&v, at, sizeof(v));                                                         \
+		__builtin_memcpy(&v, at, sizeof(v));                                               \
 		ctype_##out r = (ctype_##out)v;                                                    \
 		PUT_##result(out, 2 + UNITS_##operands);                                           \
 		NEXT(2 + UNITS_##operands + UNITS_##result);                                       \
@@ -77,7 +77,7 @@ FORM_LOAD_LIST(R)
 		STORE_##operands(type);                                                            \
 		mtype m = (mtype)v;                                                                \
 		ACCESS(sizeof(mtype), 1 + UNITS_##operands);                                       \
-		memcpy(at, &m, sizeof(m));                                                         \
+		__builtin_memcpy(at, &m, sizeof(m));                                               \
 		NEXT(2 + UNITS_##operands);                                                        \
 	}
 #define R(name, mtype, type, set) SET_##set(H_STORE, name, mtype, type)
@@ -178,7 +178,7 @@ HANDLER(KA_F32)
 {
 	float v;
 
-	memcpy(&v, &PC[1], sizeof(v));
+	__builtin_memcpy(&v, &PC[1], sizeof(v));
 	SETA_f32(v);
 	NEXT(3);
 }
@@ -187,7 +187,7 @@ HANDLER(KA_F64)
 {
 	double v;
 
-	memcpy(&v, &PC[1], sizeof(v));
+	__builtin_memcpy(&v, &PC[1], sizeof(v));
 	SETA_f64(v);
 	NEXT(5);
 }

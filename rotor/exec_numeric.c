@@ -85,9 +85,7 @@ FORM_CMP_LIST(R)
 	{                                                                                          \
 		GET_##operands(in);                                                                \
 		if (__VA_ARGS__) {                                                                 \
-			PC += (int32_t) * (const unit32 *)&PC[1 + UNITS_##operands] + 1 +          \
-			      UNITS_##operands;                                                    \
-			GO;                                                                        \
+			JUMP(1 + UNITS_##operands);                                                \
 		}                                                                                  \
 		NEXT(3 + UNITS_##operands);                                                        \
 	}

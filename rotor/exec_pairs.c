@@ -55,7 +55,7 @@
 #define LOAD32_(offset)                                                                            \
 	uint32_t r;                                                                                \
 	ACCESS(4, offset);                                                                         \
-	memcpy(&r, at, 4);                                                                         \
+	__builtin_memcpy(&r, at, 4);                                                               \
 	SETA_u32(r);
 #define E_I32_LOAD_ALA(u)                                                                          \
 	uint32_t a = GETA_u32 + LONG_u32((u) + 1);                                                 \
