@@ -73,6 +73,21 @@ int emit_op(struct rotor_loader *l, unsigned count, const uint16_t *units)
 	return emit(l, count - 1, units + 1);
 }
 
+int emit_one(struct rotor_loader *l, unsigned op)
+{
+	return EMIT(l, (uint16_t)op);
+}
+
+int emit_two(struct rotor_loader *l, unsigned op, unsigned a)
+{
+	return EMIT(l, (uint16_t)op, (uint16_t)a);
+}
+
+int emit_three(struct rotor_loader *l, unsigned op, unsigned a, unsigned b)
+{
+	return EMIT(l, (uint16_t)op, (uint16_t)a, (uint16_t)b);
+}
+
 int emit(struct rotor_loader *l, unsigned count, const uint16_t *units)
 {
 	TRY(make_room(l, count * 2, 0));
@@ -154,18 +169,10 @@ bool emit_held(const struct translator *t, const struct entry *e)
 
 /* ---- moves ---- */
 
-static unsigned by_type(uint8_t type, unsigned i32, unsigned i64, unsigned f32, unsigned f64)
+/* Of four operations that follow each other, for i32, i64, f32, f64: that of the type. */
+static unsigned by_type(uint8_t type, unsigned first)
 {
-	switch (type) {
-	case ROTOR_I64:
-		return i64;
-	case ROTOR_F32:
-		return f32;
-	case ROTOR_F64:
-		return f64;
-	default:
-		return i32;
-	}
+	return type >= ROTOR_F64 ? first + ROTOR_I32 - type : first;
 }
 
 bool emit_fits16(const struct entry *e)
@@ -184,7 +191,7 @@ static int move_const(struct rotor_loader *l, const struct entry *e, uint16_t sl
 	bool two = type_cells(e->type) == 2;
 
 	if (emit_fits16(e)) {
-		return EMIT(l, two ? F_K16_64 : F_K16_32, lo, slot);
+		return emit_three(l, two ? F_K16_64 : F_K16_32, lo, slot);
 	}
 	if (!two || e->hi == ((int32_t)e->lo < 0 ? UINT32_MAX : 0)) {
 		return EMIT(l, two ? F_K32_64 : F_K32_32, lo, lo2, slot);
@@ -212,10 +219,9 @@ int emit_move(struct rotor_loader *l, const struct entry *e, uint16_t slot)
 	} else if (from == slot) {
 		return 0;
 	} else if (emit_held(&l->t, e)) {
-		TRY(EMIT(l, (uint16_t)by_type(e->type, F_STA_I32, F_STA_I64, F_STA_F32, F_STA_F64),
-			 slot));
+		TRY(emit_two(l, by_type(e->type, F_STA_I32), slot));
 	} else {
-		TRY(EMIT(l, type_cells(e->type) == 2 ? F_MOV64 : F_MOV32, from, slot));
+		TRY(emit_three(l, type_cells(e->type) == 2 ? F_MOV64 : F_MOV32, from, slot));
 	}
 	emit_wrote(&l->t, slot, type_cells(e->type));
 	return 0;
@@ -234,7 +240,7 @@ int emit_sum(struct rotor_loader *l, const struct entry *e, uint16_t slot)
 	if (units[0] == F_HALT) {
 		slot = slot != NO_SLOT ? slot : e->pos;
 		TRY(emit_move(l, e, slot));
-		TRY(EMIT(l, F_LDA_I32, slot));
+		TRY(emit_two(l, F_LDA_I32, slot));
 		set_acc(&l->t, ROTOR_I32, slot);
 		return 0;
 	}
@@ -256,9 +262,9 @@ int emit_const_acc(struct rotor_loader *l, const struct entry *e)
 	} else if (e->type == ROTOR_I64 && e->hi != ((int32_t)e->lo < 0 ? UINT32_MAX : 0)) {
 		TRY(move_const(l, e, e->pos));
 		emit_wrote(&l->t, e->pos, 2);
-		TRY(EMIT(l, F_LDA_I64, e->pos));
+		TRY(emit_two(l, F_LDA_I64, e->pos));
 	} else {
-		TRY(EMIT(l, (uint16_t)by_type(e->type, F_KA_I32, F_KA_I64, F_KA_F32, 0), lo, lo2));
+		TRY(emit_three(l, by_type(e->type, F_KA_I32), lo, lo2));
 	}
 	set_acc(&l->t, e->type, NO_SLOT);
 	return 0;
@@ -305,9 +311,9 @@ static int emit_global(struct rotor_loader *l, const struct pending *p, uint16_t
 	bool two = type_cells(p->type) == 2;
 
 	if (slot == NO_SLOT) {
-		TRY(EMIT(l, two ? F_GGET64_A : F_GGET32_A, p->a));
+		TRY(emit_two(l, two ? F_GGET64_A : F_GGET32_A, p->a));
 	} else {
-		TRY(EMIT(l, two ? F_GGET64_S : F_GGET32_S, p->a, slot));
+		TRY(emit_three(l, two ? F_GGET64_S : F_GGET32_S, p->a, slot));
 	}
 	if (acc_of(p->type) == 0) {
 		set_acc(&l->t, p->type, slot);
@@ -391,8 +397,7 @@ static int emit_pending(struct rotor_loader *l, uint16_t slot)
 	}
 	TRY(emit_op(l, n, units));
 	if (slot != NO_SLOT && !direct) {
-		TRY(EMIT(l, (uint16_t)by_type(p.type, F_STA_I32, F_STA_I64, F_STA_F32, F_STA_F64),
-			 slot));
+		TRY(emit_two(l, by_type(p.type, F_STA_I32), slot));
 	}
 	set_acc(&l->t, p.type, slot);
 	return 0;
@@ -586,8 +591,7 @@ int emit_bind_one(struct rotor_loader *l, uint16_t variants, struct entry *a, st
 	emit_slot(a, &out->a);
 	if (out->operands == OPERANDS_S && (variants & 1) == 0) {
 		out->operands = OPERANDS_A;
-		TRY(EMIT(l, (uint16_t)by_type(a->type, F_LDA_I32, F_LDA_I64, F_LDA_F32, F_LDA_F64),
-			 out->a));
+		TRY(emit_two(l, by_type(a->type, F_LDA_I32), out->a));
 		set_acc(&l->t, a->type, out->a);
 	}
 	return 0;

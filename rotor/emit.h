@@ -9,6 +9,10 @@
 int emit(struct rotor_loader *l, unsigned count, const uint16_t *units);
 /* Appends an operation, which may become one with the operation before. */
 int emit_op(struct rotor_loader *l, unsigned count, const uint16_t *units);
+/* The same of up to three units in registers, which takes less code at each of many places. */
+int emit_one(struct rotor_loader *l, unsigned op);
+int emit_two(struct rotor_loader *l, unsigned op, unsigned a);
+int emit_three(struct rotor_loader *l, unsigned op, unsigned a, unsigned b);
 #define EMIT(l, ...)                                                                               \
 	emit_op((l), sizeof((uint16_t[]){__VA_ARGS__}) / 2, (const uint16_t[]){__VA_ARGS__})
 /* Notes the place in the module of the operation that comes next. */

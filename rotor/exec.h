@@ -301,6 +301,31 @@ typedef double ctype_f64;
 	SETA_##type(r);                                                                            \
 	SLOT(type, n) = r
 
+/* An access that ends at end, at 2^32 plus end. */
+#if defined(ROTOR_DISPATCH_GOTO)
+#define TRAP_BEYOND(end)                                                                           \
+	do {                                                                                       \
+		access_end = end;                                                                  \
+		CALL(cold_trap_beyond);                                                            \
+	} while (0)
+#define TRAP_WRAPPED(end)                                                                          \
+	do {                                                                                       \
+		access_end = end;                                                                  \
+		CALL(cold_trap_wrapped);                                                           \
+	} while (0)
+#else
+#define TRAP_BEYOND(end)                                                                           \
+	do {                                                                                       \
+		X->address = (uint64_t)(end)-1;                                                    \
+		CALL(cold_trap_memory);                                                            \
+	} while (0)
+#define TRAP_WRAPPED(end)                                                                          \
+	do {                                                                                       \
+		X->address = (uint64_t)UINT32_MAX + (end);                                         \
+		CALL(cold_trap_memory);                                                            \
+	} while (0)
+#endif
+
 /* Bytes of memory, where they are at hand. */
 #if !defined(MEM_BYTES)
 #define MEM_BYTES ((uint32_t)X->mem_bytes)
@@ -318,10 +343,11 @@ typedef double ctype_f64;
 #else
 #define ACCESS(bytes, n)                                                                           \
 	uint32_t end;                                                                              \
-	if (UNLIKELY(__builtin_add_overflow(a, PC[n] + (uint32_t)(bytes), &end) ||                 \
-		     end > MEM_BYTES)) {                                                           \
-		X->address = (uint64_t)a + PC[n] + (bytes)-1;                                      \
-		CALL(cold_trap_memory);                                                            \
+	if (UNLIKELY(__builtin_add_overflow(a, PC[n] + (uint32_t)(bytes), &end))) {                \
+		TRAP_WRAPPED(end);                                                                 \
+	}                                                                                          \
+	if (UNLIKELY(end > MEM_BYTES)) {                                                           \
+		TRAP_BEYOND(end);                                                                  \
 	}                                                                                          \
 	uint8_t *at = MEM + (end - (bytes))
 #endif

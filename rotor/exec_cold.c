@@ -27,6 +27,20 @@ COLD_HANDLER(cold_trap)
 	LEAVE;
 }
 
+#if defined(ROTOR_DISPATCH_GOTO)
+COLD_HANDLER(cold_trap_wrapped)
+{
+	X->address = (uint64_t)UINT32_MAX + access_end;
+	CALL(cold_trap_memory);
+}
+
+COLD_HANDLER(cold_trap_beyond)
+{
+	X->address = (uint64_t)access_end - 1;
+	CALL(cold_trap_memory);
+}
+#endif
+
 COLD_HANDLER(cold_trap_memory)
 {
 	const struct memory *m = X->in->memory;

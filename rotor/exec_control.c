@@ -69,6 +69,20 @@ HANDLER(BR_TABLE)
 		CHARGE_AND_GO((f)->cost);                                                          \
 	} while (0)
 
+#if !defined(ENTER_RARE)
+#define ENTER_RARE(idx, units)                                                                     \
+	do {                                                                                       \
+		const struct func *f = &X->funcs[idx];                                             \
+		uint32_t *callee = FP + PC[(units)-1];                                             \
+		ENTER(f, callee, units);                                                           \
+	} while (0)
+#define REENTER_RARE(idx, from, cells, link_slot)                                                  \
+	do {                                                                                       \
+		const struct func *f = &X->funcs[idx];                                             \
+		REENTER(f, from, cells, link_slot);                                                \
+	} while (0)
+#endif
+
 HANDLER(CALL)
 {
 	ACC32 = 0;
@@ -80,13 +94,12 @@ HANDLER(CALL)
 
 HANDLER(CALL_FAR)
 {
-	const struct func *f = &X->funcs[*(const unit32 *)&PC[1]];
-	uint32_t *callee = FP + PC[3];
+	uint32_t func = *(const unit32 *)&PC[1];
 
-	if (*(const unit32 *)&PC[1] < X->func_imports) {
+	if (func < X->func_imports) {
 		CALL(cold_import_far);
 	}
-	ENTER(f, callee, 4);
+	ENTER_RARE(func, 4);
 }
 
 HANDLER(RETURN)
@@ -130,7 +143,6 @@ HANDLER(CALL_INDIRECT)
 {
 	const struct table *t = instance_table(X->in, PC[3]);
 	uint32_t i = SLOT(u32, 1), func;
-	uint32_t *callee = FP + PC[4];
 
 	if (UNLIKELY(i >= t->count)) {
 		TRAP(ELEMENT);
@@ -140,9 +152,7 @@ HANDLER(CALL_INDIRECT)
 	if (UNLIKELY(func - X->func_imports >= X->func_own || X->funcs[func].type != PC[2])) {
 		CALL(cold_indirect);
 	}
-	const struct func *f = &X->funcs[func];
-
-	ENTER(f, callee, 5);
+	ENTER_RARE(func, 5);
 }
 
 /* Goes into func in place of the running function, with cells arguments from slot from on. */
@@ -166,9 +176,7 @@ HANDLER(CALL_INDIRECT)
 
 HANDLER(TAIL_CALL)
 {
-	const struct func *f = &X->funcs[*(const unit32 *)&PC[1]];
-
-	REENTER(f, PC[3], PC[4], PC[5]);
+	REENTER_RARE(*(const unit32 *)&PC[1], PC[3], PC[4], PC[5]);
 }
 
 HANDLER(TAIL_INDIRECT)
@@ -176,9 +184,7 @@ HANDLER(TAIL_INDIRECT)
 	if (exec_target(X, SLOT(u32, 1), PC[2], PC[3]) != TARGET_OWN) {
 		CALL(cold_tail_elsewhere);
 	}
-	const struct func *f = &X->funcs[X->target];
-
-	REENTER(f, PC[6], PC[4], PC[5]);
+	REENTER_RARE(X->target, PC[6], PC[4], PC[5]);
 }
 
 #endif

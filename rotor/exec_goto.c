@@ -16,6 +16,13 @@ register uint8_t *mem __asm__("r10");
 register uint32_t mem_bytes __asm__("r11");
 #endif
 
+#if defined(ROTOR_SMALL)
+#include "rotor/exec_shared.h"
+#else
+#define EXEC_SHARED_LOCALS
+#define EXEC_SHARED_ENDS
+#endif
+
 /* From here on the files of handlers are the body of exec_start. */
 #define EXEC_HANDLERS 1
 
@@ -44,6 +51,8 @@ void EXEC_START(struct exec *exec)
 							FORM_PAIR_LIST(P)
 #undef P
 	};
+	uint32_t access_end; /* of an access out of bounds */
+	EXEC_SHARED_LOCALS
 	EXEC_LOCALS(exec, table);
 
 dispatch:
@@ -53,6 +62,7 @@ dispatch:
 #include "rotor/exec_control.c"
 #include "rotor/exec_pairs.c"
 #include "rotor/exec_cold.c"
+	EXEC_SHARED_ENDS
 }
 
 #endif

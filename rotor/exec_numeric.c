@@ -5,7 +5,25 @@
 
 #if defined(EXEC_HANDLERS)
 
-#define H_BIN(operands, result, name, in, out, ...)                                                \
+/* By the operands' type: exec_shared.h may have others. */
+#define H_BIN(operands, result, name, in, ...) H_BIN_##in(operands, result, name, in, __VA_ARGS__)
+#define H_UN(operands, result, name, in, ...)  H_UN_##in(operands, result, name, in, __VA_ARGS__)
+#define H_BIN_u32                              H_BIN_OWN
+#define H_BIN_i32                              H_BIN_OWN
+#define H_BIN_u64                              H_BIN_OWN
+#define H_BIN_i64                              H_BIN_OWN
+#define H_UN_u32                               H_UN_OWN
+#define H_UN_i32                               H_UN_OWN
+#define H_UN_u64                               H_UN_OWN
+#define H_UN_i64                               H_UN_OWN
+#if !defined(H_BIN_f32)
+#define H_BIN_f32 H_BIN_OWN
+#define H_BIN_f64 H_BIN_OWN
+#define H_UN_f32  H_UN_OWN
+#define H_UN_f64  H_UN_OWN
+#endif
+
+#define H_BIN_OWN(operands, result, name, in, out, ...)                                            \
 	HANDLER(name##_##operands##result)                                                         \
 	{                                                                                          \
 		GET_##operands(in);                                                                \
@@ -36,7 +54,7 @@ FORM_BIN_LIST(R)
 FORM_DIV_LIST(R)
 #undef R
 
-#define H_UN(operands, result, name, in, out, ...)                                                 \
+#define H_UN_OWN(operands, result, name, in, out, ...)                                             \
 	HANDLER(name##_##operands##result)                                                         \
 	{                                                                                          \
 		GET_##operands(in);                                                                \
@@ -48,6 +66,7 @@ FORM_DIV_LIST(R)
 FORM_UN_LIST(R)
 #undef R
 
+#if !defined(H_TRUNC)
 #define H_TRUNC(operands, result, name, in, out, to, low, high)                                    \
 	HANDLER(name##_##operands##result)                                                         \
 	{                                                                                          \
@@ -62,6 +81,7 @@ FORM_UN_LIST(R)
 		PUT_##result(out, 1 + UNITS_##operands);                                           \
 		NEXT(1 + UNITS_##operands + UNITS_##result);                                       \
 	}
+#endif
 #define R(name, in, out, set, to, low, high) SET_##set(H_TRUNC, name, in, out, to, low, high)
 FORM_TRUNC_LIST(R)
 #undef R

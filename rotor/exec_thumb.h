@@ -3,9 +3,10 @@
  * Dispatch on Arm machines with Thumb-2 (GCC): the function of exec_goto.c keeps everything that
  * outlives a handler in a register of its own, so that no handler saves or loads any of it.
  *
+ * The registers are exec_goto.c's; functions that handlers call keep all of them (AAPCS32 6.1.1).
  * The jump to the next handler is an asm that the compiler knows as a jump to "dispatch", whose own
- * indirect jump goes to every handler: so it assumes nothing of what another handler left, beyond the
- * registers declared here. All of them are kept by functions that handlers call (AAPCS32 6.1.1).
+ * indirect jump goes to every handler. It names a second label so that nothing takes it for a plain
+ * jump, which could be merged with others.
  */
 #ifndef ROTOR_EXEC_THUMB_H
 #define ROTOR_EXEC_THUMB_H
@@ -58,7 +59,7 @@
 				      : "+r"(pc), "=&r"(op_)                                       \
 				      : "i"(2 * (units)), "r"(labels)                              \
 				      :                                                            \
-				      : dispatch);                                                 \
+				      : dispatch, cold_fuel);                                      \
 		__builtin_unreachable();                                                           \
 	} while (0)
 #define GO                                                                                         \
@@ -68,7 +69,7 @@
 				      : "=&r"(op_)                                                 \
 				      : "r"(pc), "r"(labels)                                       \
 				      :                                                            \
-				      : dispatch);                                                 \
+				      : dispatch, cold_fuel);                                      \
 		__builtin_unreachable();                                                           \
 	} while (0)
 

@@ -526,6 +526,16 @@ void *rotor_memory_at(struct rotor_instance *in, uint32_t at, uint32_t bytes)
 	return m->bytes + at;
 }
 
+void *rotor_arg_memory(struct rotor_call *call, unsigned cell, uint32_t bytes)
+{
+	void *at = rotor_memory_at(call->instance, rotor_arg_u32(call, cell), bytes);
+
+	if (at == NULL) {
+		rotor_set_trap(call->instance, ROTOR_TRAP_MEMORY, call->func->name);
+	}
+	return at;
+}
+
 const char *rotor_memory_str(struct rotor_instance *in, uint32_t at, uint32_t *bytes)
 {
 	const uint8_t *from = rotor_memory_at(in, at, 0), *end;

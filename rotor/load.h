@@ -126,18 +126,18 @@ struct translator {
 
 /* The function whose body is being read. */
 struct body {
+	struct ctl *ctl; /* innermost; NULL after the last end */
+	const struct functype *type;
 	uint32_t func, end, offset;
 	uint32_t at; /* offset of the instruction being translated */
-	const struct functype *type;
+	uint32_t instr_count;
 	struct local_run *runs;
 	uint32_t run_count, groups_left, local_count, local_cells;
-	uint32_t instr_count;
-	struct ctl *ctl; /* innermost; NULL after the last end */
 	/* of a br_table */
 	uint32_t targets_left, targets_arity;
 	bool targets_any;
-	uint32_t depth; /* of nested blocks, the body's own included */
 	bool skim;      /* the body is invalid; the rest is only decoded, as it may be malformed */
+	uint32_t depth; /* of nested blocks, the body's own included */
 	struct entry index;
 };
 
@@ -145,41 +145,42 @@ struct utf8 {
 	uint8_t need, low, high;
 };
 
+/* What is used most comes first: instructions for small processors reach only so far. */
 struct rotor_loader {
-	struct rotor_diag diag;
+	uint8_t step, section, rank;
+	uint8_t type_stage;
 	enum rotor_err error;
-	struct rotor_module *m;
-	uint8_t *block;
-	uint8_t *low, *high;       /* the free part of the block */
-	struct entry *origin, *sp; /* the stack of entries; grows down to low */
+	bool stays;
+	bool data_counted, data_needed;
+	uint8_t name_then;
+	uint8_t elem_flags;
+	uint8_t expr_type, expr_then, expr_depth; /* constant expression */
+	struct utf8 utf8;
 
+	struct rotor_module *m;
+	struct entry *sp;       /* the stack of entries; grows down to low */
 	const uint8_t *p, *end; /* window */
 	const uint8_t *start;
 	uint32_t start_offset; /* of start, in the module */
 	uint32_t limit;        /* offset of the end of what is being read: section, body */
-	bool stays;
-	uint8_t carry[LOAD_CARRY_BYTES];
+	uint8_t *low, *high;   /* the free part of the block */
+	uint32_t count, i;     /* items of the section */
+	uint32_t left;         /* bytes or elements left of the item */
 	uint32_t carry_bytes;
+	struct body body;
+	struct translator t;
 
-	uint8_t step, section, rank;
+	struct entry *origin; /* of the stack */
+	uint8_t *block;
 	uint32_t section_end;
-	uint32_t count, i; /* items of the section */
-	uint32_t left;     /* bytes or elements left of the item */
-	bool data_counted, data_needed;
 	uint32_t data_count;
 	uint32_t func_defined, func_bodies;
 	uint32_t temp_u32;
-	uint8_t type_stage;
-	uint8_t name_then;
-	struct utf8 utf8;
 	uint8_t *refs; /* bit per function: may be named by ref.func */
-	/* constant expression */
 	struct const_expr *expr;
-	uint8_t expr_type, expr_then, expr_depth;
 	uint8_t expr_types[LOAD_CONST_DEPTH];
-	uint8_t elem_flags;
-	struct body body;
-	struct translator t;
+	uint8_t carry[LOAD_CARRY_BYTES];
+	struct rotor_diag diag;
 };
 
 /* load.c: errors, memory, reading */

@@ -24,7 +24,7 @@
 	static bits help_f##size##_##name(bits ab)                                                 \
 	{                                                                                          \
 		F##size a = f##size##_from(ab);                                                    \
-		return f##size##_bits(a != a ? a + a : (F##size)f64_round(a, how));                \
+		return f##size##_bits((F##size)f64_round(a, how));                                 \
 	}
 #define FLOATS_(size, bits, suffix)                                                                \
 	BINARY_(size, bits, add, a + b)                                                            \

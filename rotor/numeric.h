@@ -4,13 +4,20 @@
 #define ROTOR_NUMERIC_H
 
 #include "base/base.h"
+#include "rotor/rotor.h"
 
 static inline uint32_t rotl32(uint32_t a, uint32_t b)
 {
 	return a << (b & 31) | a >> (-b & 31);
 }
 
-static inline uint64_t rotl64(uint64_t a, uint64_t b)
+#if defined(ROTOR_SMALL) && UINTPTR_MAX <= UINT32_MAX
+#define NUMERIC_WIDE __attribute__((noinline, unused)) static
+#else
+#define NUMERIC_WIDE static inline
+#endif
+
+NUMERIC_WIDE uint64_t rotl64(uint64_t a, uint64_t b)
 {
 	return a << (b & 63) | a >> (-b & 63);
 }
@@ -71,7 +78,7 @@ enum round {
 	ROUND_NEAREST /* ties to even */
 };
 
-/* To an integer, on the bits: C libraries for small devices get some of these wrong. a is no NaN. */
+/* To an integer, on the bits: C libraries for small devices get some of these wrong. */
 __attribute__((noinline, unused)) static double f64_round(double a, enum round how)
 {
 	uint64_t bits = f64_bits(a), sign = bits & 1ull << 63;
@@ -79,7 +86,7 @@ __attribute__((noinline, unused)) static double f64_round(double a, enum round h
 	bool away;
 
 	if (exponent >= 52) {
-		return a;
+		return a != a ? a + a : a;
 	}
 	if (exponent < 0) {
 		uint64_t size = bits ^ sign;
@@ -98,6 +105,56 @@ __attribute__((noinline, unused)) static double f64_round(double a, enum round h
 	return f64_from(bits - rest + (away ? one : 0));
 }
 
+/* Which integer a float becomes. */
+enum integer {
+	INTEGER_SIGNED = 1,
+	INTEGER_WIDE = 2,
+	INTEGER_SATURATED = 4 /* what does not fit is the nearest that does, NaN 0: no trap */
+};
+#define INTEGER_OF(type)                                                                           \
+	(((type)-1 < (type)1 ? INTEGER_SIGNED : 0) | (sizeof(type) == 8 ? INTEGER_WIDE : 0))
+
+/* Rounds a towards zero; *out is sign-extended. Slower than a processor's own, but of all kinds. */
+__attribute__((noinline, unused)) static enum rotor_trap f64_to_integer(double a, unsigned how,
+									uint64_t *out)
+{
+	uint64_t bits = f64_bits(a), v, most = how & INTEGER_WIDE ? UINT64_MAX : UINT32_MAX;
+	int exponent = (int)(bits >> 52 & 0x7ff) - 1023;
+	bool negative = bits >> 63 != 0;
+
+	*out = 0;
+	if (a != a) {
+		return how & INTEGER_SATURATED ? ROTOR_TRAP_NONE : ROTOR_TRAP_CONVERSION;
+	}
+	v = (bits & ((1ull << 52) - 1)) | 1ull << 52;
+	v = exponent < 0    ? 0
+	    : exponent > 63 ? UINT64_MAX
+	    : exponent > 52 ? v << (exponent - 52)
+			    : v >> (52 - exponent);
+	if (how & INTEGER_SIGNED) {
+		most = (most >> 1) + negative;
+	} else if (negative) {
+		most = 0;
+	}
+	if (v > most || exponent > 63) {
+		if (!(how & INTEGER_SATURATED)) {
+			return ROTOR_TRAP_OVERFLOW;
+		}
+		v = most;
+	}
+	*out = negative ? 0 - v : v;
+	return ROTOR_TRAP_NONE;
+}
+
+#if defined(ROTOR_SMALL) && UINTPTR_MAX <= UINT32_MAX
+#define SAT_(name, from, to, low, high, low_value, high_value)                                     \
+	static inline to name(from a)                                                              \
+	{                                                                                          \
+		uint64_t v;                                                                        \
+		(void)f64_to_integer((double)a, INTEGER_OF(to) | INTEGER_SATURATED, &v);           \
+		return (to)v;                                                                      \
+	}
+#else
 /* Saturating conversion; NaN gives 0. */
 #define SAT_(name, from, to, low, high, low_value, high_value)                                     \
 	static inline to name(from a)                                                              \
@@ -110,6 +167,7 @@ __attribute__((noinline, unused)) static double f64_round(double a, enum round h
 		}                                                                                  \
 		return a < high ? (to)a : high_value;                                              \
 	}
+#endif
 SAT_(sat_i32_f32, float, int32_t, a >= -2147483648.0f, 2147483648.0f, INT32_MIN, INT32_MAX)
 SAT_(sat_u32_f32, float, uint32_t, a > -1.0f, 4294967296.0f, 0, UINT32_MAX)
 SAT_(sat_i32_f64, double, int32_t, a > -2147483649.0, 2147483648.0, INT32_MIN, INT32_MAX)

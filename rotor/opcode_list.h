@@ -118,17 +118,17 @@
 	R(I64_POPCNT, u64, u64, UN_A, (uint64_t)__builtin_popcountll(a))                           \
 	R(F32_ABS, f32, f32, UN_A, __builtin_fabsf(a))                                             \
 	R(F32_NEG, f32, f32, UN_A, -a)                                                             \
-	R(F32_CEIL, f32, f32, UN_A, a != a ? a + a : (float)f64_round(a, ROUND_CEIL))              \
-	R(F32_FLOOR, f32, f32, UN_A, a != a ? a + a : (float)f64_round(a, ROUND_FLOOR))            \
-	R(F32_TRUNC, f32, f32, UN_A, a != a ? a + a : (float)f64_round(a, ROUND_TRUNC))            \
-	R(F32_NEAREST, f32, f32, UN_A, a != a ? a + a : (float)f64_round(a, ROUND_NEAREST))        \
+	R(F32_CEIL, f32, f32, UN_A, (float)f64_round(a, ROUND_CEIL))                               \
+	R(F32_FLOOR, f32, f32, UN_A, (float)f64_round(a, ROUND_FLOOR))                             \
+	R(F32_TRUNC, f32, f32, UN_A, (float)f64_round(a, ROUND_TRUNC))                             \
+	R(F32_NEAREST, f32, f32, UN_A, (float)f64_round(a, ROUND_NEAREST))                         \
 	R(F32_SQRT, f32, f32, UN_A, __builtin_sqrtf(a))                                            \
 	R(F64_ABS, f64, f64, UN_A, __builtin_fabs(a))                                              \
 	R(F64_NEG, f64, f64, UN_A, -a)                                                             \
-	R(F64_CEIL, f64, f64, UN_A, a != a ? a + a : f64_round(a, ROUND_CEIL))                     \
-	R(F64_FLOOR, f64, f64, UN_A, a != a ? a + a : f64_round(a, ROUND_FLOOR))                   \
-	R(F64_TRUNC, f64, f64, UN_A, a != a ? a + a : f64_round(a, ROUND_TRUNC))                   \
-	R(F64_NEAREST, f64, f64, UN_A, a != a ? a + a : f64_round(a, ROUND_NEAREST))               \
+	R(F64_CEIL, f64, f64, UN_A, f64_round(a, ROUND_CEIL))                                      \
+	R(F64_FLOOR, f64, f64, UN_A, f64_round(a, ROUND_FLOOR))                                    \
+	R(F64_TRUNC, f64, f64, UN_A, f64_round(a, ROUND_TRUNC))                                    \
+	R(F64_NEAREST, f64, f64, UN_A, f64_round(a, ROUND_NEAREST))                                \
 	R(F64_SQRT, f64, f64, UN_A, __builtin_sqrt(a))                                             \
 	R(I32_WRAP_I64, u64, u32, UN, (uint32_t)a)                                                 \
 	R(I64_EXTEND_I32_S, i32, i64, UN, (int64_t)a)                                              \

@@ -316,6 +316,8 @@ void rotor_charge(struct rotor_instance *instance, uint32_t units);
  * outside. Lent until the program runs on (memory can move no earlier). bytes 0 at the very end is
  * inside. */
 void *rotor_memory_at(struct rotor_instance *instance, uint32_t at, uint32_t bytes);
+/* The same of the pointer in a call's cell. NULL: the trap is set, answer ROTOR_HOST_TRAP. */
+void *rotor_arg_memory(struct rotor_call *call, unsigned cell, uint32_t bytes);
 
 /* A string ended by 0 in memory 0, its length in *bytes; NULL if the end is not inside the memory.
  */
@@ -374,6 +376,11 @@ enum rotor_status {
 ROTOR_MUST_USE enum rotor_err rotor_call(struct rotor_instance *instance, uint32_t func_idx,
 					 const struct rotor_value *args, uint32_t count,
 					 struct rotor_diag *diag);
+
+/* The same of the exported function of that name. */
+ROTOR_MUST_USE enum rotor_err rotor_call_name(struct rotor_instance *instance, const char *name,
+					      const struct rotor_value *args, uint32_t count,
+					      struct rotor_diag *diag);
 
 /* Runs until something is to be told, or until about fuel units are used. One unit is one
  * WebAssembly instruction; loops and calls are charged in advance for their whole body, bulk

@@ -152,6 +152,16 @@ enum rotor_err rotor_call(struct rotor_instance *in, uint32_t func, const struct
 	return ROTOR_OK;
 }
 
+enum rotor_err rotor_call_name(struct rotor_instance *in, const char *name,
+			       const struct rotor_value *args, uint32_t count,
+			       struct rotor_diag *diag)
+{
+	uint32_t func = ROTOR_NO_IDX;
+
+	(void)rotor_module_find(in->module, name, ROTOR_FUNC, &func);
+	return rotor_call(in, func, args, count, diag);
+}
+
 uint32_t rotor_results(struct rotor_instance *in, struct rotor_value *out, uint32_t cap)
 {
 	const uint32_t *cells = in->stack + in->result_at;

@@ -178,26 +178,24 @@ int t_unary(struct rotor_loader *l, unsigned generic, struct entry *a)
 	return 0;
 }
 
-static const uint16_t inverses[G_COUNT] = {
-#define R(name, in, set, expr, inverse, mirror) [G_##name] = G_##inverse,
+/* Of the comparisons, from the first on. */
+static const struct {
+	uint8_t inverse, mirror;
+} others[] = {
+#define R(name, in, set, expr, inverse, mirror) {G_##inverse, G_##mirror},
 	FORM_CMP_LIST(R)
 #undef R
 };
-
-static const uint16_t mirrors[G_COUNT] = {
-#define R(name, in, set, expr, inverse, mirror) [G_##name] = G_##mirror,
-	FORM_CMP_LIST(R)
-#undef R
-};
+_Static_assert(G_COUNT <= UINT8_MAX, "a generic operation fits a byte");
 
 unsigned t_inverse(unsigned generic)
 {
-	return inverses[generic];
+	return others[generic - G_CMP_FIRST].inverse;
 }
 
 unsigned t_mirror(unsigned generic)
 {
-	return mirrors[generic];
+	return others[generic - G_CMP_FIRST].mirror;
 }
 
 static bool is_const(const struct entry *e, uint64_t k)
@@ -255,20 +253,20 @@ static unsigned mirror_of(unsigned generic)
 	case G_F64_NE:
 		return generic;
 	default:
-		return form_generics[generic].class == CLASS_CMP ? mirrors[generic] : G_COUNT;
+		return form_generics[generic].class == CLASS_CMP ? t_mirror(generic) : G_COUNT;
 	}
 }
 
 /* Turns a comparison into its opposite; of two slots, GT and GE are LT and LE swapped. */
 static void invert(struct pending *p)
 {
-	p->generic = inverses[p->generic];
+	p->generic = (uint16_t)t_inverse(p->generic);
 	if (p->operands == OPERANDS_SS && (form_generics[p->generic].variants & 3) == 0) {
 		uint16_t first = p->a;
 
 		p->a = p->b;
 		p->b = first;
-		p->generic = mirrors[p->generic];
+		p->generic = (uint16_t)t_mirror(p->generic);
 	}
 }
 
@@ -334,7 +332,7 @@ static int far_address(struct rotor_loader *l, struct entry *a, uint32_t offset,
 	TRY(emit_bind_one(l, 1, a, at));
 	TRY(emit_map(l, l->body.at));
 	if (at->operands == OPERANDS_A) {
-		TRY(EMIT(l, F_ADDR_A, (uint16_t)offset, (uint16_t)(offset >> 16)));
+		TRY(emit_three(l, F_ADDR_A, offset, (offset >> 16)));
 	} else {
 		TRY(EMIT(l, F_ADDR_S, at->a, (uint16_t)offset, (uint16_t)(offset >> 16)));
 	}
@@ -620,20 +618,20 @@ int t_global_set(struct rotor_loader *l, uint8_t type, uint16_t cell, struct ent
 
 	if (v->kind == ENTRY_PENDING && !is_float) {
 		TRY(emit_pending_acc(l));
-		return EMIT(l, two ? F_GSET64_A : F_GSET32_A, cell);
+		return emit_two(l, two ? F_GSET64_A : F_GSET32_A, cell);
 	}
 	if (v->kind != ENTRY_PENDING) {
 		TRY(emit_flush(l));
 	}
 	if (v->kind == ENTRY_SUM || v->kind == ENTRY_SUM2) {
 		TRY(emit_sum(l, v, NO_SLOT));
-		return EMIT(l, F_GSET32_A, cell);
+		return emit_two(l, F_GSET32_A, cell);
 	}
 	if (!is_float && emit_held(&l->t, v)) {
-		return EMIT(l, two ? F_GSET64_A : F_GSET32_A, cell);
+		return emit_two(l, two ? F_GSET64_A : F_GSET32_A, cell);
 	}
 	TRY(emit_to_slot(l, v, &slot));
-	return EMIT(l, two ? F_GSET64_S : F_GSET32_S, cell, slot);
+	return emit_three(l, two ? F_GSET64_S : F_GSET32_S, cell, slot);
 }
 
 /* ---- operations on settled operands ---- */
@@ -699,10 +697,10 @@ static int tail_return(struct rotor_loader *l, uint16_t slot)
 	for (uint32_t i = 0; i < f->result_count; i++) {
 		unsigned cells = type_cells(f->types[f->param_count + i]);
 
-		TRY(EMIT(l, cells == 2 ? F_MOV64 : F_MOV32, (uint16_t)(slot + to), to));
+		TRY(emit_three(l, cells == 2 ? F_MOV64 : F_MOV32, (slot + to), to));
 		to = (uint16_t)(to + cells);
 	}
-	return EMIT(l, F_RETURN, l->t.link);
+	return emit_two(l, F_RETURN, l->t.link);
 }
 
 /* Room for what a call leaves at slot, if it turns out to be an ordinary one. */

@@ -48,14 +48,14 @@ static int jump(struct rotor_loader *l, struct ctl *c)
 	uint32_t cost, distance;
 
 	if (c->kind == CTL_FUNC) {
-		return EMIT(l, F_RETURN, l->t.link);
+		return emit_two(l, F_RETURN, l->t.link);
 	}
 	if (c->kind != CTL_LOOP) {
-		TRY(EMIT(l, F_BR));
+		TRY(emit_one(l, F_BR));
 		return emit_field(l, &c->patches);
 	}
 	cost = loop_cost(l, c);
-	TRY(EMIT(l, F_BR_LOOP, (uint16_t)cost, (uint16_t)(cost >> 16)));
+	TRY(emit_three(l, F_BR_LOOP, cost, (cost >> 16)));
 	distance = c->begin - l->t.at;
 	return emit(l, 2, (const uint16_t[]){(uint16_t)distance, (uint16_t)(distance >> 16)});
 }
@@ -72,7 +72,7 @@ static int move_down(struct rotor_loader *l, uint32_t count, uint16_t slot)
 	for (uint32_t i = count; i-- > 0;) {
 		const struct entry *e = &l->sp[i];
 
-		TRY(EMIT(l, type_cells(e->type) == 2 ? F_MOV64 : F_MOV32, e->pos, slot));
+		TRY(emit_three(l, type_cells(e->type) == 2 ? F_MOV64 : F_MOV32, e->pos, slot));
 		emit_wrote(&l->t, slot, type_cells(e->type));
 		slot = (uint16_t)(slot + type_cells(e->type));
 	}
@@ -104,11 +104,11 @@ int t_return(struct rotor_loader *l, uint32_t arity)
 
 	if (arity == 1 && emit_slot(l->sp, &slot) && !emit_held(&l->t, l->sp)) {
 		TRY(emit_flush(l));
-		return EMIT(l, type_cells(l->sp->type) == 2 ? F_RETURN64 : F_RETURN32, slot,
-			    l->t.link);
+		return emit_three(l, type_cells(l->sp->type) == 2 ? F_RETURN64 : F_RETURN32, slot,
+				  l->t.link);
 	}
 	TRY(carry(l, arity, 0));
-	return EMIT(l, F_RETURN, l->t.link);
+	return emit_two(l, F_RETURN, l->t.link);
 }
 
 int t_branch(struct rotor_loader *l, struct ctl *c, uint32_t arity)
@@ -134,17 +134,17 @@ static const struct {
 	struct {
 		uint16_t base, variants;
 	} op[2]; /* forward, back */
-} branches[G_COUNT] = {
+} branches[] = { /* from G_CMP_FIRST on */
 #define R(name, in, set, ...)                                                                      \
-	[G_##name] = {                                                                             \
+	[G_##name - G_CMP_FIRST] = {                                                               \
 		{{F_BR_##name##_BASE, MASK_BR_##set}, {F_BACK_##name##_BASE, MASK_BACK_##set}}},
-	FORM_CMP_LIST(R)
+		FORM_CMP_LIST(R)
 #undef R
 };
 
 static bool has_branch(unsigned generic, bool back, unsigned operands)
 {
-	return (branches[generic].op[back].variants >> (operands * 2) & 1) != 0;
+	return (branches[generic - G_CMP_FIRST].op[back].variants >> (operands * 2) & 1) != 0;
 }
 
 /* The branch on the pending comparison or its inverse, if there is one. */
@@ -206,8 +206,9 @@ static unsigned test_units(const struct test *t, bool back, uint16_t *units)
 		units[1] = t->at.a;
 		return operands == OPERANDS_A ? 1 : 2;
 	}
-	units[0] = emit_variant(branches[t->generic].op[back].base,
-				branches[t->generic].op[back].variants, operands, false);
+	units[0] =
+		emit_variant(branches[t->generic - G_CMP_FIRST].op[back].base,
+			     branches[t->generic - G_CMP_FIRST].op[back].variants, operands, false);
 	ASSERT(units[0] != F_HALT);
 	return n +
 	       emit_operands(operands, form_generics[t->generic].in, t->at.a, t->at.b, units + n);
@@ -299,7 +300,7 @@ int t_else(struct rotor_loader *l, struct ctl *c, uint32_t results)
 {
 	if (!c->dead) {
 		TRY(t_settle(l, results));
-		TRY(EMIT(l, F_BR));
+		TRY(emit_one(l, F_BR));
 		TRY(emit_field(l, &c->patches));
 	}
 	patch_chain(&l->t, c->skip, l->t.at);
