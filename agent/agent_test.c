@@ -461,6 +461,31 @@ TEST(start_again_after_the_end)
 	rig_free(r);
 }
 
+/* What was refused stays refused: the manager may have given it to another. */
+TEST(a_refusal_is_for_good)
+{
+	struct rig *r = ready();
+	char id[8];
+
+	r->hold_slices = true;
+	for (int i = 0; i < 8; i++) {
+		snprintf(id, sizeof(id), "t%d", i);
+		rig_start(r, id, "fake\nfunc f - - forever\n", "\"epoch\":1,");
+	}
+	rig_clear(r);
+	rig_start(r, "more", "fake\nfunc f - i ret 7\n", "\"epoch\":1,");
+	SAW("refused: no room: every task slot is taken");
+	rig_say(r, "control/manager/stop/p1", "{\"id\":\"t3\",\"epoch\":1}");
+	rig_say(r, "control/manager/ack/p1", "{\"task_id\":\"t3\",\"epoch\":1}");
+	rig_clear(r);
+	rig_start(r, "more", "fake\nfunc f - i ret 7\n", "\"epoch\":1,");
+	SAW("refused: no room: every task slot is taken");
+	rig_clear(r);
+	rig_start(r, "more", "fake\nfunc f - i ret 7\n", "\"epoch\":2,");
+	NOT("refused");
+	rig_free(r);
+}
+
 TEST(lease_policies)
 {
 	struct rig *r = ready();
@@ -617,8 +642,9 @@ TEST_MAIN(T(connects_and_announces) T(backs_off_and_comes_back) T(runs_an_inline
 			  T(priorities_and_turns) T(latent_and_invoke) T(results_until_acknowledged)
 				  T(epochs) T(start_of_an_earlier_connection) T(
 					  lease_from_the_alive_message) T(start_again_after_the_end)
-					  T(lease_policies) T(results_outlive_the_link)
-						  T(cut_off_message_is_forgotten)
-							  T(offline_outputs_give_way)
-								  T(online_publishers_wait)
-									  T(quits))
+					  T(a_refusal_is_for_good) T(lease_policies)
+						  T(results_outlive_the_link)
+							  T(cut_off_message_is_forgotten)
+								  T(offline_outputs_give_way)
+									  T(online_publishers_wait)
+										  T(quits))

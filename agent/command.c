@@ -12,6 +12,10 @@
 #include "agent/state.h"
 #include "base/fmt.h"
 
+enum {
+	SOON_MS = 200
+};
+
 /* ---- a task's block: the run, then its texts one after the other */
 
 struct texts {
@@ -346,25 +350,25 @@ static uint64_t hash(struct wire_text id)
 	return h;
 }
 
-static bool is_done(const struct agent *a, const struct wire_start *m)
+static const struct done *done_of(const struct agent *a, const struct wire_start *m)
 {
 	uint64_t id = hash(m->id);
 
 	for (uint32_t i = 0; m->epoch != 0 && i < DONE_MAX; i++) {
 		if (a->done[i].id == id && (uint64_t)m->epoch <= a->done[i].epoch) {
-			return true;
+			return &a->done[i];
 		}
 	}
-	return false;
+	return NULL;
 }
 
-/* The assignment is over for the manager: whatever start of it is still on its way comes too late. */
-static void remember(struct agent *a, struct wire_text id, int64_t epoch)
+/* The assignment is over: whatever start of it is still on its way comes too late. refused: a refusal is
+ * for good, since the manager gives the task to another when it hears of it. */
+static void remember(struct agent *a, struct wire_text id, int64_t epoch, const char *refused)
 {
-	uint32_t at = a->done_next++ % DONE_MAX;
+	struct done *d = &a->done[a->done_next++ % DONE_MAX];
 
-	a->done[at].id = hash(id);
-	a->done[at].epoch = (uint64_t)epoch;
+	*d = (struct done){hash(id), (uint64_t)epoch, refused};
 }
 
 /* Why a start is not for now; NULL when it is. */
@@ -377,7 +381,22 @@ static const char *untimely(const struct agent *a, const struct wire_start *m)
 	    0) {
 		return "came after the end of its lease";
 	}
-	return is_done(a, m) ? "came again after its end" : NULL;
+	return done_of(a, m) != NULL ? "came again after its end" : NULL;
+}
+
+static void refuse(struct agent *a, const struct wire_start *m, const char *why)
+{
+	agent_report_refused(a, m->id.at, (uint64_t)m->epoch, WIRE_REASON_REFUSED, why);
+}
+
+/* The first answer may not have arrived. */
+static void refuse_again(struct agent *a, const struct wire_start *m)
+{
+	const struct done *d = done_of(a, m);
+
+	if (d != NULL && d->refused != NULL && d->epoch == (uint64_t)m->epoch) {
+		refuse(a, m, d->refused);
+	}
 }
 
 void agent_command_start(struct agent *a)
@@ -390,7 +409,9 @@ void agent_command_start(struct agent *a)
 	if (why != NULL) {
 		agent_act_log(a, AGENT_LOG_WARN, "start of %s %s", m->id.at, why);
 		a->stats.starts_late++;
-		a->alive_due = true; /* the manager sees at once that it is not here */
+		refuse_again(a, m);
+		/* The manager sees soon that it is not here; once for many. */
+		a->alive_ms = BASE_MIN(a->alive_ms, a->now_ms + SOON_MS);
 		inline_unused(a);
 		return;
 	}
@@ -401,9 +422,10 @@ void agent_command_start(struct agent *a)
 	}
 	t = agent_task_free_slot(a);
 	if (t == NULL || !agent_start_new(a, t, m)) {
-		agent_report_refused(a, m->id.at, (uint64_t)m->epoch, WIRE_REASON_REFUSED,
-				     t == NULL ? "no room: every task slot is taken"
-					       : "no room: the pool cannot hold the task's inputs");
+		why = t == NULL ? "no room: every task slot is taken"
+				: "no room: the pool cannot hold the task's inputs";
+		remember(a, m->id, m->epoch, why);
+		refuse(a, m, why);
 	}
 	inline_unused(a);
 }
@@ -446,7 +468,7 @@ void agent_command_stop(struct agent *a)
 		return;
 	}
 	if (t == NULL && m->epoch != 0) {
-		remember(a, m->id, m->epoch);
+		remember(a, m->id, m->epoch, NULL);
 		agent_report_refused(a, m->id.at, (uint64_t)m->epoch, WIRE_REASON_LOST,
 				     "the worker does not have this task");
 		return;
@@ -537,7 +559,7 @@ void agent_command_ack(struct agent *a)
 	struct task *t = agent_task_find(a, m->task_id, wire_text_of(""));
 
 	if (t == NULL || (t->state == AGENT_TASK_ENDED && t->epoch == (uint64_t)m->epoch)) {
-		remember(a, m->task_id, m->epoch);
+		remember(a, m->task_id, m->epoch, NULL);
 	}
 	if (t != NULL && t->state == AGENT_TASK_ENDED && t->epoch == (uint64_t)m->epoch) {
 		agent_task_forget(a, t);

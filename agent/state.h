@@ -202,9 +202,10 @@ struct agent {
 	uint64_t
 		link_id; /* of this connection, as announced; a start may name the one it was sent to */
 	uint16_t next_ref;
-	struct {
-		uint64_t id, epoch; /* id: its hash */
-	} done[DONE_MAX];           /* assignments whose results are acknowledged; a ring */
+	struct done {
+		uint64_t id, epoch;  /* id: its hash */
+		const char *refused; /* why it was not taken; NULL: its result is acknowledged */
+	} done[DONE_MAX];            /* assignments that are over; a ring */
 	uint32_t done_next;
 	uint64_t busy_since_ms, busy_ms; /* of the load */
 	bool begun;

@@ -30,6 +30,8 @@ struct step {
 	enum step_kind kind;
 	uint32_t task, node; /* task: in the truth; node: whose message it is */
 	struct sim_msg *msg;
+	struct sim_msg *other; /* a second start, that a mutation sends */
+	uint32_t other_node;
 	uint64_t request;
 	enum manager_answer answer;
 	uint8_t phase, state;
@@ -86,6 +88,11 @@ static struct sim_msg *write_message(enum wire_topic topic, const struct wire_ta
 	return msg_new(topic, payload, n, qos);
 }
 
+static bool names_answered(const struct sim_world *w)
+{
+	return w->mutation != SIM_MUTATION_RECEIPT && w->mutation != SIM_MUTATION_ANY_CONNECTION;
+}
+
 static int64_t told_lease(const struct sim_world *w)
 {
 	return w->mutation == SIM_MUTATION_ENDLESS_LEASE ? 24 * HOUR : (int64_t)w->s.lease;
@@ -102,15 +109,15 @@ static struct sim_msg *start_message(struct sim_world *w, const struct sim_task 
 	WIRE_SET_STR(&m, start, id, t->id);
 	WIRE_SET_STR(&m, start, name, "run");
 	WIRE_SET(&m, start, epoch, w->mutation == SIM_MUTATION_SAME_EPOCH ? 1 : a->epoch);
-	if (a->node->connection != 0) {
+	if (a->node->connection != 0 && w->mutation != SIM_MUTATION_ANY_CONNECTION) {
 		WIRE_SET(&m, start, connection, (int64_t)a->node->connection);
 	}
-	if (a->node->has_uptime) {
+	if (a->node->has_uptime && names_answered(w)) {
 		WIRE_SET(&m, start, uptime_ms, (int64_t)a->node->uptime_ms);
 	}
 	WIRE_SET(&m, start, lease_ms, told_lease(w));
 	WIRE_SET_STR(&m, start, proplet_id, a->node->id);
-	WIRE_SET(&m, start, priority, 50);
+	WIRE_SET(&m, start, priority, t->priority);
 	WIRE_SET(&m, start, policy, policies[t->policy]);
 	m.seen |= WIRE_BIT(start, module);
 	memcpy(m.module.digest.sha256, module_digest(t->module), 32);
@@ -126,6 +133,25 @@ static struct sim_msg *start_message(struct sim_world *w, const struct sim_task 
 		WIRE_SET(&m.limits, limits, time_ms, (int64_t)t->limit_ms);
 	}
 	return write_message(WIRE_TOPIC_START_TO, &wire_table_start, &m, 1);
+}
+
+/* The answer of a manager that renews whatever it is told of. */
+static void renew_all(struct sim_world *w, const struct wire_alive *heard)
+{
+	struct wire_lease m = {0};
+	struct sim_msg *msg;
+
+	if (w->mutation != SIM_MUTATION_RENEW_ALL || heard->tasks.count == 0) {
+		return;
+	}
+	m.seen |= WIRE_BIT(lease, tasks);
+	m.tasks = heard->tasks;
+	WIRE_SET(&m, lease, lease_ms, told_lease(w));
+	WIRE_SET(&m, lease, connection, heard->connection);
+	WIRE_SET(&m, lease, uptime_ms, heard->uptime_ms);
+	msg = write_message(WIRE_TOPIC_LEASE_TO, &wire_table_lease, &m, 0);
+	net_to_node(w, node_number(heard->proplet_id.at), msg);
+	msg_drop(msg);
 }
 
 static struct sim_msg *lease_message(struct sim_world *w, const struct manager_action *a)
@@ -150,7 +176,7 @@ static struct sim_msg *lease_message(struct sim_world *w, const struct manager_a
 	m.seen |= WIRE_BIT(lease, tasks);
 	m.tasks = (struct wire_objects){&held[0].link, &held[n - 1].link, n};
 	WIRE_SET(&m, lease, lease_ms, told_lease(w));
-	if (a->node->has_uptime) {
+	if (a->node->has_uptime && names_answered(w)) {
 		WIRE_SET(&m, lease, connection, (int64_t)a->node->connection);
 		WIRE_SET(&m, lease, uptime_ms, (int64_t)a->node->uptime_ms);
 	}
@@ -188,6 +214,9 @@ static void do_row(struct sim_world *w, const struct step *s)
 	t->state = s->state;
 	t->row_epoch = s->row_epoch;
 	t->row_node = s->row_node;
+	if (t->lost_at != 0 && s->row_node != UINT32_MAX && !w->nodes[s->row_node].online) {
+		t->lost_at = w->now; /* to one that is lost, too, which nobody knows yet */
+	}
 	if (s->result &&
 	    !(w->mutation == SIM_MUTATION_DROP_RESULT && prng_below(&w->chance, 50) == 0)) {
 		truth_result(w, t, s->row_epoch, s->ok);
@@ -199,13 +228,10 @@ static void do_row(struct sim_world *w, const struct step *s)
 
 static void do_send(struct sim_world *w, const struct step *s)
 {
-	uint32_t node = s->node;
-
-	if (w->mutation == SIM_MUTATION_TWICE && s->msg->topic == WIRE_TOPIC_START_TO &&
-	    w->s.nodes > 1 && prng_below(&w->chance, 20) == 0) {
-		net_to_node(w, (node + 1) % (uint32_t)w->s.nodes, s->msg);
+	net_to_node(w, s->node, s->msg);
+	if (s->other != NULL) {
+		net_to_node(w, s->other_node, s->other);
 	}
-	net_to_node(w, node, s->msg);
 }
 
 static void do_answer(struct sim_world *w, const struct step *s)
@@ -229,10 +255,23 @@ static void do_step(struct sim_world *w, struct step *s)
 	case STEP_SEND:
 		do_send(w, s);
 		msg_drop(s->msg);
+		msg_drop(s->other);
 		break;
 	default:
 		do_answer(w, s);
 		break;
+	}
+}
+
+static void start_elsewhere(struct sim_world *w, const struct sim_task *t,
+			    const struct manager_action *a, struct step *out)
+{
+	struct manager_action other = *a;
+
+	out->other_node = (out->node + 1) % (uint32_t)w->s.nodes;
+	other.node = manager_node_find(w->boss->core, w->nodes[out->other_node].id);
+	if (other.node != NULL && other.node != a->node) {
+		out->other = start_message(w, t, &other);
 	}
 }
 
@@ -267,6 +306,9 @@ static bool make_step(struct sim_world *w, const struct manager_action *a, struc
 		w->stats.placements++;
 		world_tell(w, t->id, "start to %s, epoch %u", a->node->id, a->epoch);
 		out->msg = start_message(w, t, a);
+		if (w->mutation == SIM_MUTATION_TWICE && prng_below(&w->chance, 20) == 0) {
+			start_elsewhere(w, t, a, out);
+		}
 		return true;
 	case MANAGER_ACTION_SEND_STOP:
 		if (a->node == NULL) {
@@ -317,7 +359,8 @@ static void queue(struct sim_world *w, struct batch *batch)
 		b->first = batch;
 	}
 	b->last = batch;
-	world_at(w, w->now + w->s.commit, SIM_BOSS_COMMIT, 0, b->life, 0, 0, NULL);
+	world_at(w, w->now + world_between(w, w->s.commit), SIM_BOSS_COMMIT, 0, b->life, 0, 0,
+		 NULL);
 }
 
 /* One step of the core's actions: at once when nothing must be stored and nothing waits before. */
@@ -372,7 +415,7 @@ static void step(struct sim_world *w, struct manager_event *e)
 	struct sim_boss *b = w->boss;
 
 	e->now_ms = w->now + 1;
-	e->wall_ms = (int64_t)w->now + 1700000000000;
+	e->wall_ms = (int64_t)w->now + 1700000000000 + w->boss_wall_offset;
 	manager_step(b->core, e, &b->out);
 	carry_out(w, &b->out);
 	if (b->out.wake_ms != MANAGER_NEVER) {
@@ -398,8 +441,10 @@ static void on_create(struct sim_world *w, const struct wire_create *m)
 	f->fit.pool_bytes = (uint32_t)m->metadata.pool_bytes;
 	f->fit.free_bytes = (uint32_t)m->metadata.free_bytes;
 	f->fit.tasks_max = (uint16_t)m->metadata.tasks_max;
-	f->fit.battery_percent = 255;
-	f->fit.mains = true;
+	f->fit.battery_percent = WIRE_HAS(&m->metadata, metadata, battery_percent)
+					 ? (uint8_t)m->metadata.battery_percent
+					 : 255;
+	f->fit.mains = !w->nodes[n].on_battery;
 	f->heartbeat_ms = (uint32_t)m->metadata.heartbeat_ms;
 	f->connection = (uint64_t)m->connection;
 	f->has_uptime = WIRE_HAS(m, create, uptime_ms);
@@ -431,7 +476,10 @@ static void on_alive(struct sim_world *w, const struct wire_alive *m)
 	e.u.alive.held_complete = WIRE_HAS(m, alive, tasks) && !m->tasks_more;
 	e.u.alive.has_free = WIRE_HAS(m, alive, free_bytes);
 	e.u.alive.free_bytes = (uint32_t)m->free_bytes;
+	e.u.alive.has_battery = WIRE_HAS(m, alive, battery_percent);
+	e.u.alive.battery_percent = (uint8_t)m->battery_percent;
 	step(w, &e);
+	renew_all(w, m);
 }
 
 static void on_gone(struct sim_world *w, const struct wire_gone *m)
@@ -540,11 +588,15 @@ static void add_task(struct sim_world *w, struct sim_task *t)
 	struct manager_task_spec *s = &e.u.add.spec;
 
 	s->id = t->id;
-	s->priority = 50;
+	s->priority = t->priority;
 	s->idempotent = t->idempotent;
 	s->queue = true;
-	s->policy = (enum manager_policy)t->policy;
-	s->lease_ms = w->mutation == SIM_MUTATION_EARLY_DEATH ? 1 : (uint32_t)w->s.lease;
+	s->policy = w->mutation == SIM_MUTATION_KEEP_MOVES ? MANAGER_POLICY_STOP
+							   : (enum manager_policy)t->policy;
+	s->lease_ms = w->mutation == SIM_MUTATION_EARLY_DEATH   ? 1
+		      : w->mutation == SIM_MUTATION_SHORT_COUNT ? (uint32_t)w->s.lease * 8 / 10
+								: (uint32_t)w->s.lease;
+	s->need.battery_percent_min = (uint8_t)w->s.battery_min;
 	s->restart_attempts = (uint32_t)w->s.restarts;
 	s->restart_backoff_ms = 1000;
 	s->need.memory_bytes = 2048;
@@ -555,6 +607,9 @@ static void add_task(struct sim_world *w, struct sim_task *t)
 	e.u.add.phase = (enum manager_phase)t->phase;
 	e.u.add.state = (enum manager_state)t->state;
 	e.u.add.epoch = t->row_epoch;
+	if (w->mutation == SIM_MUTATION_EPOCH_FALLS && t->row_epoch > 1) {
+		e.u.add.epoch--;
+	}
 	e.u.add.node_id = t->row_node != UINT32_MAX ? w->nodes[t->row_node].id : NULL;
 	step(w, &e);
 }
@@ -569,7 +624,10 @@ static uint8_t behaviour(struct sim_world *w)
 	if (roll < w->s.traps + w->s.endless) {
 		return SIM_ENDLESS;
 	}
-	return roll < w->s.traps + w->s.endless + w->s.broken ? SIM_BROKEN : SIM_ENDS;
+	if (roll < w->s.traps + w->s.endless + w->s.broken) {
+		return SIM_BROKEN;
+	}
+	return roll < w->s.traps + w->s.endless + w->s.broken + w->s.greedy ? SIM_GREEDY : SIM_ENDS;
 }
 
 void boss_arrival(struct sim_world *w)
@@ -585,8 +643,10 @@ void boss_arrival(struct sim_world *w)
 	t->created = w->now;
 	t->work = world_between(w, w->s.work);
 	t->behaviour = behaviour(w);
-	t->module = t->behaviour == SIM_BROKEN ? SIM_BROKEN_MODULE
-					       : prng_below(&w->chance, (uint32_t)w->s.modules);
+	t->module = t->behaviour == SIM_BROKEN   ? SIM_BROKEN_MODULE
+		    : t->behaviour == SIM_GREEDY ? SIM_GREEDY_MODULE
+						 : prng_below(&w->chance, (uint32_t)w->s.modules);
+	t->priority = world_chance(w, w->s.urgent) ? 80 : 50;
 	t->limit_ms = t->behaviour == SIM_ENDLESS ? 2 * MINUTE : 0;
 	t->idempotent = world_chance(w, w->s.idempotent);
 	roll = prng_below(&w->chance, 100);
@@ -606,6 +666,21 @@ void boss_arrival(struct sim_world *w)
 	}
 }
 
+/* An operator's command; the store keeps it. */
+void boss_drain(struct sim_world *w, uint32_t node, bool drain)
+{
+	struct manager_event e = {.kind = MANAGER_EVENT_NODE_DRAIN};
+
+	w->nodes[node].drained = drain;
+	world_note(w, SIM_DRAIN, node, drain);
+	if (boss_up(w)) {
+		e.u.node_id.id = w->nodes[node].id;
+		e.u.node_id.drain = drain;
+		e.u.node_id.deadline_ms = drain && world_chance(w, 50) ? 30 * SECOND : 0;
+		step(w, &e);
+	}
+}
+
 void boss_stop_task(struct sim_world *w, uint32_t task)
 {
 	struct manager_event e = {.kind = MANAGER_EVENT_TASK_STOP};
@@ -617,12 +692,22 @@ void boss_stop_task(struct sim_world *w, uint32_t task)
 	}
 }
 
+uint32_t boss_live_tasks(const struct sim_world *w)
+{
+	struct manager_counts c = {0};
+
+	if (w->boss->up) {
+		manager_count(w->boss->core, &c);
+	}
+	return c.tasks_live;
+}
+
 /* ---- life --------------------------------------------------------------------------------------------- */
 
 struct sim_boss *boss_new(struct sim_world *w)
 {
 	struct sim_boss *b = calloc(1, sizeof(*b));
-	uint64_t live = w->s.nodes * 8 + w->s.tasks + 1000;
+	uint64_t live = w->s.nodes * w->s.slots + w->s.tasks / SIM_RATE_ONE + 1000;
 
 	b->limits = (struct manager_limits){.nodes_max = (uint32_t)w->s.nodes,
 					    .tasks_max = (uint32_t)BASE_MIN(live, 200000),
@@ -643,6 +728,9 @@ static void restore(struct sim_world *w)
 			e = (struct manager_event){.kind = MANAGER_EVENT_NODE_RESTORE};
 			e.u.node = w->boss->facts[n];
 			step(w, &e);
+			if (w->nodes[n].drained) {
+				boss_drain(w, n, true);
+			}
 		}
 	}
 	for (uint32_t i = 0; i < w->task_count; i++) {
@@ -686,6 +774,7 @@ static void forget_batches(struct sim_boss *b)
 		for (uint32_t i = 0; i < b->first->count; i++) {
 			if (b->first->steps[i].kind == STEP_SEND) {
 				msg_drop(b->first->steps[i].msg);
+				msg_drop(b->first->steps[i].other);
 			}
 		}
 		free(b->first);

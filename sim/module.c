@@ -36,7 +36,7 @@ struct agent_loader {
 struct agent_instance {
 	uint64_t need, used;
 	uint32_t behaviour;
-	bool interrupted, called;
+	bool interrupted, begun;
 };
 
 void module_make(uint32_t number, uint8_t out[SIM_MODULE_BYTES])
@@ -91,6 +91,11 @@ uint32_t module_find(const uint8_t *digest)
 uint64_t sim_instance_left(const struct agent_instance *i)
 {
 	return i->interrupted ? 0 : i->need > i->used ? i->need - i->used : 0;
+}
+
+bool sim_instance_fresh(const struct agent_instance *i)
+{
+	return i->used == 0 && !i->begun;
 }
 
 bool sim_instance_interrupted(const struct agent_instance *i)
@@ -219,8 +224,8 @@ static bool export_name(const struct agent_module *m, uint32_t i, const char **n
 
 static size_t instance_bytes(const struct agent_module *m, const struct rotor_limits *limits)
 {
-	(void)m, (void)limits;
-	return 1024;
+	(void)limits;
+	return m->number == SIM_GREEDY_MODULE ? 1u << 30 : 1024;
 }
 
 static enum rotor_err instantiate(void *block, size_t block_bytes, struct agent_module *m,
@@ -259,6 +264,7 @@ static enum rotor_err call(struct agent_instance *i, uint32_t func_idx,
 static enum agent_run_status run(struct agent_instance *i, uint64_t fuel)
 {
 	i->interrupted = false;
+	i->begun = true;
 	if (i->need - i->used > fuel) {
 		i->used += fuel;
 		return AGENT_RUN_FUEL;

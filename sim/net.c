@@ -31,16 +31,17 @@ static void hold(struct sim_msg ***list, uint32_t *count, uint32_t *cap, struct 
 	(*list)[(*count)++] = msg_keep(m);
 }
 
-uint64_t net_delay(struct sim_world *w, uint64_t *link_free)
+uint64_t net_delay(struct sim_world *w, uint64_t *link_free, uint32_t rate, uint32_t bytes)
 {
 	uint64_t at = w->now + world_between(w, w->s.delay);
 
-	if (world_chance(w, w->s.stall)) {
+	if (w->now < w->faults_end && world_chance(w, w->s.stall)) {
 		at += world_between(w, w->s.stall_time);
 	}
 	if (at < *link_free) {
 		at = *link_free;
 	}
+	at += rate != 0 ? (uint64_t)bytes * SECOND / rate : 0;
 	*link_free = at;
 	return at;
 }
@@ -51,11 +52,13 @@ static void deliver(struct sim_world *w, uint32_t n, struct sim_msg *m)
 {
 	struct sim_node *node = &w->nodes[n];
 
-	world_at(w, net_delay(w, &node->link_free_down), SIM_NODE_MESSAGE, n, node->life, 0, 0,
-		 msg_keep(m));
-	if (m->qos > 0 && world_chance(w, w->s.duplicate)) {
+	world_at(w, net_delay(w, &node->link_free_down, node->link_rate, m->bytes),
+		 SIM_NODE_MESSAGE, n, node->life, 0, 0, msg_keep(m));
+	if (m->qos > 0 && w->now < w->faults_end && world_chance(w, w->s.duplicate)) {
 		w->stats.duplicates++;
-		world_at(w, net_delay(w, &node->link_free_down) + world_between(w, w->s.stall_time),
+		world_at(w,
+			 net_delay(w, &node->link_free_down, node->link_rate, m->bytes) +
+				 world_between(w, w->s.stall_time),
 			 SIM_NODE_MESSAGE, n, node->life, 0, 0, msg_keep(m));
 	}
 }
@@ -131,7 +134,7 @@ static void deliver_boss(struct sim_world *w, struct sim_msg *m)
 	at = at < w->boss_link_free ? w->boss_link_free : at;
 	w->boss_link_free = at;
 	world_at(w, at, SIM_BOSS_MESSAGE, 0, boss_life(w), 0, 0, msg_keep(m));
-	if (m->qos > 0 && world_chance(w, w->s.duplicate)) {
+	if (m->qos > 0 && w->now < w->faults_end && world_chance(w, w->s.duplicate)) {
 		w->stats.duplicates++;
 		world_at(w, at + world_between(w, w->s.stall_time), SIM_BOSS_MESSAGE, 0,
 			 boss_life(w), 0, 0, msg_keep(m));
@@ -194,6 +197,7 @@ void net_broker_down(struct sim_world *w)
 		}
 	}
 	if (world_chance(w, w->s.session_loss)) {
+		w->stats.session_losses++;
 		forget_sessions(w);
 	}
 }

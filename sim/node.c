@@ -4,17 +4,20 @@
  *
  * Rules: 1. Power takes everything but the journal and the stored modules; a record that was being written may be lost.
  *        2. A slice takes as long as the fuel it burns; an interrupt ends it at once.
- *        3. The worker's clock drifts; nothing but its agent reads it.
+ *        3. The worker's clock drifts; nothing but its agent reads it. It goes on while the worker sleeps.
  */
 #include "sim/sim.h"
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 
 enum {
 	ANSWERS_MAX = 32,
 	FUEL_PER_MS = 1000,
-	TEXT_BYTES = 4096
+	TEXT_BYTES = 4096,
+	CUT_AT_WRITE = -2, /* of cut_in: at the next write to the journal */
+	CHECK_ALL_NODES = 1000
 };
 
 /* Answers to actions, handed in after the action list is done. */
@@ -27,7 +30,7 @@ struct answers {
 
 static uint64_t local_ms(const struct sim_world *w, const struct sim_node *n)
 {
-	int64_t lived = (int64_t)(w->now - n->born);
+	int64_t lived = (int64_t)(w->now - n->born - n->slept_ms);
 
 	return (uint64_t)(1000 + lived + lived * n->drift_ppm / 1000000);
 }
@@ -36,7 +39,7 @@ static uint64_t true_ms(const struct sim_node *n, uint64_t local)
 {
 	int64_t lived = (int64_t)local - 1000;
 
-	return n->born + (uint64_t)(lived - lived * n->drift_ppm / 1000000) + 1;
+	return n->born + n->slept_ms + (uint64_t)(lived - lived * n->drift_ppm / 1000000) + 1;
 }
 
 /* ---- publications ------------------------------------------------------------------------------------- */
@@ -52,7 +55,8 @@ static void publish(struct sim_world *w, uint32_t n, const struct agent_action *
 	if (topic == WIRE_TOPIC_COUNT || !node->online) {
 		return; /* the client library waits for the connection, whose end the agent hears of */
 	}
-	at = net_delay(w, &node->link_free_up);
+	at = net_delay(w, &node->link_free_up, node->link_rate, a->publish.payload_bytes);
+	node->energy_uj += w->s.message_energy * 1000;
 	struct sim_msg *m =
 		msg_new(topic, a->publish.payload, a->publish.payload_bytes, a->publish.qos);
 
@@ -125,6 +129,8 @@ static void store(struct sim_world *w, struct sim_node *n, const struct agent_ac
 
 static void journal(struct sim_world *w, struct sim_node *n, const struct agent_action *a)
 {
+	bool put = a->kind == AGENT_ACTION_JOURNAL_PUT;
+
 	struct sim_record *r;
 
 	ASSERT(a->journal.key < SIM_RECORDS_MAX);
@@ -132,7 +138,10 @@ static void journal(struct sim_world *w, struct sim_node *n, const struct agent_
 	w->stats.journal_writes++;
 	free(r->bytes);
 	*r = (struct sim_record){NULL, 0};
-	if (a->kind == AGENT_ACTION_JOURNAL_PUT && w->mutation != SIM_MUTATION_SKIP_JOURNAL) {
+	if (put && a->journal.key % 2 == 1) {
+		truth_journal(w, (uint32_t)(n - w->nodes), a->journal.record, a->journal.bytes);
+	}
+	if (put && w->mutation != SIM_MUTATION_SKIP_JOURNAL) {
 		r->bytes = malloc(a->journal.bytes + 1);
 		memcpy(r->bytes, a->journal.record, a->journal.bytes);
 		r->size = a->journal.bytes;
@@ -162,7 +171,7 @@ static void run_slice(struct sim_world *w, uint32_t n, const struct agent_action
 		if (t != NULL) {
 			node->slices[i].task = (uint32_t)(t - w->tasks);
 			node->slices[i].epoch = view.epoch;
-			truth_slice(w, n, t, view.epoch, node->slices[i].ends);
+			truth_slice(w, n, t, view.epoch, sim_instance_fresh(a->slice.instance));
 		}
 	}
 	world_at(w, node->slices[i].ends, SIM_NODE_SLICE, n, node->life, i, 0, NULL);
@@ -189,7 +198,8 @@ static void connect_broker(struct sim_world *w, uint32_t n)
 {
 	struct sim_node *node = &w->nodes[n];
 	bool can = node->linked && w->broker_up;
-	uint64_t at = can ? net_delay(w, &node->link_free_up) : w->now + 2 * SECOND;
+	uint64_t at =
+		can ? net_delay(w, &node->link_free_up, node->link_rate, 200) : w->now + 2 * SECOND;
 
 	world_at(w, at, SIM_NODE_CONNECTED, n, node->life, 0, 0, NULL);
 }
@@ -238,13 +248,16 @@ static bool cut_here(struct sim_world *w, uint32_t n, const struct agent_action 
 {
 	struct sim_node *node = &w->nodes[n];
 
+	if (node->cut_in == CUT_AT_WRITE && a->kind == AGENT_ACTION_JOURNAL_PUT) {
+		node->cut_in = 0;
+	}
 	if (node->cut_in < 0 || node->cut_in-- > 0) {
 		return false;
 	}
 	if (a->kind == AGENT_ACTION_JOURNAL_PUT) {
 		w->stats.torn++;
 	}
-	world_power_cut(w, n);
+	world_power_cut(w, n, world_between(w, w->s.power_cut_time));
 	return true;
 }
 
@@ -296,52 +309,16 @@ static void step(struct sim_world *w, uint32_t n, struct agent_event *e)
 
 /* ---- events ------------------------------------------------------------------------------------------- */
 
-/* What the truth must know of messages: leases begin when they arrive. */
-static void watch(struct sim_world *w, uint32_t n, const struct sim_msg *m)
-{
-	char arena[8192];
-	struct wire_reader r;
-
-	if (m->topic == WIRE_TOPIC_START_TO || m->topic == WIRE_TOPIC_START) {
-		struct wire_start s;
-
-		if (wire_read_all(&r, &wire_table_start, &s, arena, sizeof(arena), m->payload,
-				  m->bytes) == WIRE_DONE) {
-			struct sim_task *t = truth_task(w, s.id.at, s.id.bytes);
-
-			world_tell(w, s.id.at, "%s hears start, epoch %u", w->nodes[n].id,
-				   (unsigned)s.epoch);
-			if (t != NULL) {
-				truth_lease(w, n, t, (uint64_t)s.epoch, w->s.lease);
-			}
-		}
-	} else if (m->topic == WIRE_TOPIC_LEASE_TO) {
-		struct wire_lease s;
-
-		if (wire_read_all(&r, &wire_table_lease, &s, arena, sizeof(arena), m->payload,
-				  m->bytes) == WIRE_DONE) {
-			for (const struct wire_link *at = s.tasks.first; at != NULL;
-			     at = at->next) {
-				const struct wire_held *h = (const void *)at;
-				struct sim_task *t = truth_task(w, h->id.at, h->id.bytes);
-
-				if (t != NULL) {
-					truth_lease(w, n, t, (uint64_t)h->epoch, w->s.lease);
-				}
-			}
-		}
-	}
-}
-
 static void hear(struct sim_world *w, uint32_t n, const struct sim_msg *m)
 {
 	struct agent_event e = {.kind = AGENT_EVENT_MESSAGE};
 	struct sim_node *node = &w->nodes[n];
 	uint32_t life = node->life;
 	char topic[160];
+
+	node->energy_uj += w->s.message_energy * 1000;
 	size_t length = wire_topic_write(&w->place, m->topic, node->id, topic, sizeof(topic));
 
-	watch(w, n, m);
 	for (uint32_t at = 0; at == 0 || at < m->bytes; at += AGENT_PIECE_BYTES_MAX) {
 		e.message.topic = topic;
 		e.message.topic_bytes = (uint32_t)length;
@@ -391,10 +368,57 @@ static void slice_over(struct sim_world *w, const struct sim_event *e)
 	if (sim_instance_interrupted(s->slice.instance)) {
 		s->slice.fuel = (w->now - s->began) * FUEL_PER_MS;
 	}
-	node->active_ms += w->now - s->began;
+	node->energy_uj += (w->now - s->began) * w->s.power_active;
 	done.slice.slot = s->slice.slot;
 	done.slice.status = agent_slice_run(&s->slice);
 	step(w, e->node, &done);
+}
+
+/* What happens to a worker that sleeps. Its slices and timers go on when it wakes up. */
+static void sleeping(struct sim_world *w, const struct sim_event *e)
+{
+	if (e->kind == SIM_NODE_MESSAGE && e->msg->qos > 0) {
+		net_to_node(w, e->node, e->msg);
+	}
+}
+
+void node_energy(struct sim_world *w, uint32_t n)
+{
+	struct sim_node *node = &w->nodes[n];
+	uint64_t power = node->agent == NULL ? 0
+			 : node->asleep      ? w->s.power_sleep
+					     : w->s.power_idle;
+
+	node->energy_uj += (w->now - node->energy_at) * power;
+	node->energy_at = w->now;
+}
+
+/* Tells its agent what is left; an empty battery is a power cut until it is full again. */
+static void drain_battery(struct sim_world *w, uint32_t n)
+{
+	struct sim_node *node = &w->nodes[n];
+	struct agent_event e = {.kind = AGENT_EVENT_NODE};
+	uint64_t full = w->s.capacity * 3600 * 1000, used;
+	uint8_t percent;
+
+	if (!node->on_battery || node->agent == NULL || node->asleep) {
+		return;
+	}
+	node_energy(w, n);
+	used = node->energy_uj - node->charged_uj;
+	if (used >= full && w->now < w->faults_end) {
+		w->stats.batteries++;
+		node->charged_uj = node->energy_uj;
+		node->battery_told = 255;
+		world_power_cut(w, n, world_between(w, w->s.recharge));
+		return;
+	}
+	percent = used >= full ? 0 : (uint8_t)(100 - used * 100 / full);
+	if (percent != node->battery_told) {
+		node->battery_told = percent;
+		e.node.battery_percent = percent;
+		step(w, n, &e);
+	}
 }
 
 void node_event(struct sim_world *w, const struct sim_event *e)
@@ -404,6 +428,10 @@ void node_event(struct sim_world *w, const struct sim_event *e)
 
 	if (e->kind == SIM_NODE_PUBLISHED && e->b == 1) {
 		arrive(w, e); /* a message on its way is not stopped by its sender's end */
+	}
+	if (node->asleep && node->agent != NULL && e->life == node->life) {
+		sleeping(w, e);
+		return;
 	}
 	if (node->agent == NULL || e->life != node->life) {
 		if (e->kind == SIM_NODE_MESSAGE && e->msg->qos > 0) {
@@ -440,9 +468,49 @@ void node_event(struct sim_world *w, const struct sim_event *e)
 		slice_over(w, e);
 		break;
 	}
-	if (node->agent != NULL) {
+	if (node->agent != NULL && (w->s.nodes <= CHECK_ALL_NODES || w->stats.events % 16 == 0)) {
 		agent_check(node->agent);
 	}
+	drain_battery(w, e->node);
+}
+
+/* Of a great fleet, the rules of one agent in sixteen are tested at each step. */
+
+/* The processor stands still. Who dialled it finds out by and by. */
+void node_sleep(struct sim_world *w, uint32_t n)
+{
+	struct sim_node *node = &w->nodes[n];
+
+	node_energy(w, n);
+	node->asleep = true;
+	node->slept_at = w->now;
+	node->linked = false;
+	world_tell(w, node->id, "falls asleep");
+}
+
+void node_awake(struct sim_world *w, uint32_t n)
+{
+	struct sim_node *node = &w->nodes[n];
+	struct agent_event e = {.kind = AGENT_EVENT_DISCONNECTED,
+				.link.text = "the link was off while it slept"};
+	uint64_t slept = w->now - node->slept_at;
+
+	node_energy(w, n);
+	node->asleep = false;
+	node->linked = true;
+	node->slept_ms += w->mutation == SIM_MUTATION_CLOCK_STOPS ? slept : 0;
+	world_tell(w, node->id, "wakes up");
+	for (uint32_t i = 0; i < SIM_SLICES_MAX; i++) {
+		struct sim_slice *s = &node->slices[i];
+
+		if (s->out) {
+			s->began += slept;
+			s->ends += slept;
+			world_at(w, s->ends, SIM_NODE_SLICE, n, node->life, i, 0, NULL);
+		}
+	}
+	node->wake_ms = 0;
+	step(w, n, &e);
 }
 
 void node_offline(struct sim_world *w, uint32_t n, const char *why)
@@ -456,21 +524,43 @@ void node_offline(struct sim_world *w, uint32_t n, const char *why)
 
 /* ---- power -------------------------------------------------------------------------------------------- */
 
+static struct agent_limits limits_of(const struct sim_world *w)
+{
+	return (struct agent_limits){.tasks_max = (uint32_t)w->s.slots,
+				     .modules_max = (uint32_t)w->s.slots,
+				     .slices_max = 2,
+				     .slice_fuel = 60 * SECOND * FUEL_PER_MS,
+				     .message_bytes = 1024,
+				     .outbox_bytes = 256,
+				     .inflight_max = 8};
+}
+
+/* One piece for the whole fleet: large pages make a great fleet twice as fast. */
+static void reserve(struct sim_world *w, size_t agent_bytes)
+{
+	size_t page = 2u << 20, bytes;
+
+	w->node_bytes = base_align_up(agent_bytes + w->s.pool, 64);
+	bytes = base_align_up(w->node_bytes * w->s.nodes, page);
+	w->node_memory = aligned_alloc(page, bytes);
+	if (w->node_memory == NULL) {
+		fputs("propsim: no memory for so many workers\n", stderr);
+		exit(EXIT_FAILURE);
+	}
+	if (bytes > 8 * page) {
+		(void)madvise(w->node_memory, bytes, MADV_HUGEPAGE);
+	}
+}
+
 static void init(struct sim_world *w, uint32_t n)
 {
-	static const struct agent_limits limits = {.tasks_max = 8,
-						   .modules_max = 8,
-						   .slices_max = 2,
-						   .slice_fuel = 60 * SECOND * FUEL_PER_MS,
-						   .message_bytes = 1024,
-						   .outbox_bytes = 256,
-						   .inflight_max = 8};
+	const struct agent_limits limits = limits_of(w);
 	struct sim_node *node = &w->nodes[n];
 	struct agent_config config = {.proplet_id = node->id,
 				      .tenant_id = w->place.tenant,
 				      .channel_id = w->place.channel,
 				      .cpu_arch = "sim",
-				      .power = "mains",
+				      .power = node->on_battery ? "battery" : "mains",
 				      .seed = w->seed * 1000003 + n + node->life * 7919u,
 				      .heartbeat_ms = (uint32_t)w->s.heartbeat,
 				      .qos = 1,
@@ -478,14 +568,28 @@ static void init(struct sim_world *w, uint32_t n)
 				      .store = true};
 	size_t bytes = agent_mem_bytes(&limits);
 
+	if (w->node_memory == NULL) {
+		reserve(w, base_align_up(bytes + sizeof(config), 64));
+	}
 	if (node->mem == NULL) {
-		node->mem = malloc(bytes + sizeof(config));
-		node->pool = malloc(w->s.pool);
+		node->mem = (char *)w->node_memory + n * w->node_bytes;
+		node->pool = (char *)node->mem + base_align_up(bytes + sizeof(config), 64);
 	}
 	memcpy((uint8_t *)node->mem + bytes, &config, sizeof(config));
 	if (agent_init(&node->agent, (void *)((uint8_t *)node->mem + bytes), &limits, &sim_engine,
 		       node->mem, bytes, node->pool, w->s.pool) != AGENT_OK) {
 		ASSERT(!"the scenario's pool is too small");
+	}
+}
+
+static void forget_policy(char *record, uint32_t bytes)
+{
+	static const char key[] = "\"policy\":\"";
+
+	for (uint32_t i = 0; i + sizeof(key) + 3 < bytes; i++) {
+		if (memcmp(record + i, key, sizeof(key) - 1) == 0) {
+			memcpy(record + i + sizeof(key) - 1, "keep", 4);
+		}
 	}
 }
 
@@ -500,6 +604,9 @@ void node_boot(struct sim_world *w, uint32_t n)
 	}
 	life = ++node->life;
 	node->born = w->now;
+	node->slept_ms = 0;
+	node->asleep = false;
+	node->energy_at = w->now;
 	node->wake_ms = 0;
 	node->cut_in = -1;
 	memset(node->slices, 0, sizeof(node->slices));
@@ -513,6 +620,9 @@ void node_boot(struct sim_world *w, uint32_t n)
 
 			ASSERT(r.size <= sizeof(copy));
 			memcpy(copy, r.bytes, r.size);
+			if (w->mutation == SIM_MUTATION_NO_WAIT) {
+				forget_policy((char *)copy, r.size);
+			}
 			e = (struct agent_event){.kind = AGENT_EVENT_JOURNAL};
 			e.journal.key = (uint16_t)key;
 			e.journal.record = copy;
@@ -530,7 +640,9 @@ void node_power_off(struct sim_world *w, uint32_t n)
 {
 	struct sim_node *node = &w->nodes[n];
 
+	node_energy(w, n);
 	node->agent = NULL;
+	node->asleep = false;
 	node->life++;
 	node->cut_in = -1;
 	memset(node->slices, 0, sizeof(node->slices));
@@ -539,7 +651,8 @@ void node_power_off(struct sim_world *w, uint32_t n)
 void node_cut_soon(struct sim_world *w, uint32_t n)
 {
 	if (w->nodes[n].agent != NULL) {
-		w->nodes[n].cut_in = (int32_t)prng_below(&w->chance, 12);
+		w->nodes[n].cut_in =
+			world_chance(w, 50) ? CUT_AT_WRITE : (int32_t)prng_below(&w->chance, 12);
 	}
 }
 
@@ -554,6 +667,4 @@ void node_free(struct sim_world *w, uint32_t n)
 		msg_drop(node->held[i]);
 	}
 	free(node->held);
-	free(node->mem);
-	free(node->pool);
 }

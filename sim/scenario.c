@@ -23,7 +23,8 @@ struct key {
 
 static const struct key keys[] = {
 #define KEY(member, key, value, unit, text)                                                        \
-	{key, text, offsetof(struct sim_scenario, member), unit, 1, {value, 0}},
+	{key,  text, offsetof(struct sim_scenario, member),                                        \
+	 unit, 1,    {(unit) == RATE ? (value)*SIM_RATE_ONE : (value), 0}},
 #define RANGE(member, key, low, high, unit, text)                                                  \
 	{key, text, offsetof(struct sim_scenario, member), unit, 2, {low, high}},
 #include "sim/scenario_list.h"
@@ -51,6 +52,10 @@ static int parse(const struct key *k, const char *text, uint64_t *out)
 
 	if (end == text || v < 0 || v > 1e15) {
 		return -1;
+	}
+	if (k->unit == RATE) {
+		*out = (uint64_t)(v * SIM_RATE_ONE);
+		return *end == 0 ? 0 : -1;
 	}
 	if (k->unit != TIME) {
 		*out = (uint64_t)v;
@@ -104,6 +109,35 @@ int scenario_set(struct sim_scenario *s, const char *key, const char *value, cha
 	return -1;
 }
 
+int scenario_check(const struct sim_scenario *s, char *why, size_t cap)
+{
+	const char *what = NULL;
+
+	if (s->nodes == 0 || s->nodes > 99999) {
+		what = "nodes: from 1 to 99999";
+	} else if (s->slots == 0 || s->slots > 8) {
+		what = "slots: from 1 to 8";
+	} else if (s->modules == 0 || s->modules > 60) {
+		what = "modules: from 1 to 60";
+	} else if (s->heartbeat < SECOND || s->commit[0] == 0) {
+		what = "heartbeat: at least 1s; commit: at least 1ms";
+	} else if (s->pool < 8192 || s->pool > UINT32_MAX) {
+		what = "pool: from 8192 to 4294967295";
+	} else if (s->policy_stop + s->policy_park > 100) {
+		what = "policy-stop and policy-park: not more than 100 together";
+	} else if (s->traps + s->endless + s->broken + s->greedy > 100) {
+		what = "traps, endless, broken and greedy: not more than 100 together";
+	} else if (s->slow_links != 0 && s->slow_rate == 0) {
+		what = "slow-rate: at least 1";
+	} else if (s->quiet > s->duration) {
+		what = "quiet: not longer than duration";
+	}
+	if (what != NULL) {
+		snprintf(why, cap, "%s", what);
+	}
+	return what != NULL ? -1 : 0;
+}
+
 static int read_line(struct sim_scenario *s, char *line, char *why, size_t cap)
 {
 	char *end = strchr(line, '#'), *value;
@@ -153,6 +187,10 @@ static void print_value(enum unit unit, uint64_t v)
 {
 	unsigned i = BASE_COUNT(times) - 1;
 
+	if (unit == RATE) {
+		printf(" %g", (double)v / SIM_RATE_ONE);
+		return;
+	}
 	if (unit != TIME || v == 0) {
 		printf(" %llu", (unsigned long long)v);
 		return;

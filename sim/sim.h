@@ -22,6 +22,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#define SIM_RATE_ONE 1000 /* rates are kept in thousandths of an event per hour */
+
 enum {
 	SECOND = 1000,
 	MINUTE = 60 * SECOND,
@@ -43,6 +45,8 @@ void scenario_default(struct sim_scenario *s);
 int scenario_read(struct sim_scenario *s, const char *path, char *why, size_t cap);
 /* One setting, as on the command line. */
 int scenario_set(struct sim_scenario *s, const char *key, const char *value, char *why, size_t cap);
+/* Whether its values go together. On error -1 and a sentence in why. */
+int scenario_check(const struct sim_scenario *s, char *why, size_t cap);
 /* Explains every key on stdout. */
 void scenario_explain(void);
 
@@ -57,6 +61,14 @@ void scenario_explain(void);
 	X(DROP_RESULT, "drop-result", "one acknowledged result in fifty is not kept")              \
 	X(EARLY_DEATH, "early-death", "a silent worker's leases count as over at once")            \
 	X(ENDLESS_LEASE, "endless-lease", "workers are told of leases that never end")             \
+	X(SHORT_COUNT, "short-count", "the manager counts leases for shorter than it grants them") \
+	X(RECEIPT, "from-receipt", "leases are counted from the receipt of the message")           \
+	X(ANY_CONNECTION, "any-connection", "neither starts nor renewals name what they answer")   \
+	X(RENEW_ALL, "renew-all", "the manager renews whatever a worker lists, of any epoch")      \
+	X(EPOCH_FALLS, "epoch-falls", "a restarted manager begins with the epochs before")         \
+	X(NO_WAIT, "no-wait", "a restarted worker runs what its journal kept at once")             \
+	X(KEEP_MOVES, "keep-moves", "tasks that are to stay with a silent worker are moved")       \
+	X(CLOCK_STOPS, "clock-stops", "a worker's clock stands still while it sleeps")             \
 	X(TWICE, "run-twice", "one start in twenty also goes to another worker")
 
 enum sim_mutation {
@@ -82,6 +94,10 @@ enum sim_kind {
 	SIM_POWER_CUT,
 	SIM_POWER_BACK,
 	SIM_SLEEP,
+	SIM_AWAKE,
+	SIM_CLOCK_JUMP,
+	SIM_DRAIN,
+	SIM_UNDRAIN,
 	SIM_BOSS_WAKE,
 	SIM_BOSS_MESSAGE,
 	SIM_BOSS_COMMIT,
@@ -138,11 +154,17 @@ struct sim_node {
 	void *mem, *pool;
 	uint32_t life;
 	bool linked, online, subscribed, session; /* session: the broker keeps one */
-	bool asleep, cut;
+	bool asleep, drained;
 	uint64_t wake_ms, link_free_up, link_free_down; /* links keep the order of messages */
 	int32_t drift_ppm;
 	uint64_t born; /* of this life, true time */
 	int64_t wall_offset;
+	uint64_t slept_at, slept_ms; /* since when; for how long in this life, if its clock stops */
+	uint32_t link_rate;          /* bytes per second; 0: any */
+	bool on_battery;
+	uint8_t battery_told;           /* percent that its agent was told last */
+	uint64_t energy_uj, charged_uj; /* used in all; when the battery was full last */
+	uint64_t energy_at;             /* until when it is reckoned */
 	struct sim_record journal[SIM_RECORDS_MAX];
 	uint64_t modules;      /* bit for each module that is stored */
 	uint16_t arriving[32]; /* the module that each of the agent's slots is about */
@@ -152,25 +174,31 @@ struct sim_node {
 	bool will_due;
 	int32_t cut_in; /* actions until a power cut that was planned; -1: none */
 	struct sim_slice slices[SIM_SLICES_MAX];
-	uint64_t active_ms;
-	uint64_t down_since; /* when it was cut off or lost power; 0 */
 };
 
 /* ---- the truth about tasks ---------------------------------------------------------------------------- */
 
+enum {
+	SIM_RUNS_MAX = 4
+};
+
+/* Where a task began; epoch 0: nowhere. */
+struct sim_run {
+	uint32_t node, epoch, life;
+};
+
 struct sim_task {
-	char id[40];
+	char id[24];
 	uint64_t created, work, first_run, ended, limit_ms;
-	uint64_t stopped_at;
 	uint32_t module;
-	uint32_t node, epoch; /* of the slice that ran last */
-	uint64_t lease_end;   /* true time at which that node's lease is over */
-	uint64_t ran_until;
-	uint32_t runs; /* slices begun under different epochs */
+	struct sim_run last;
+	struct sim_run runs[SIM_RUNS_MAX]; /* the latest beginnings, a ring */
+	uint32_t run_count;
 	uint32_t result_epoch;
-	bool idempotent, accepted, has_result, acked;
+	bool idempotent, accepted, has_result;
+	bool durable; /* a worker's journal has its result: done */
 	bool stop_wanted;
-	uint8_t policy, behaviour;
+	uint8_t policy, behaviour, priority;
 	uint64_t lost_at; /* its node died then; 0 */
 	/* the store's row */
 	bool stored;
@@ -183,7 +211,8 @@ enum sim_behaviour {
 	SIM_ENDS,
 	SIM_TRAPS,
 	SIM_ENDLESS,
-	SIM_BROKEN
+	SIM_BROKEN,
+	SIM_GREEDY
 };
 
 struct sim_stats {
@@ -192,6 +221,7 @@ struct sim_stats {
 	uint64_t cuts, power_cuts, manager_kills, broker_restarts, partitions, duplicates,
 		violations, open;
 	uint64_t placements, chunks, journal_writes, torn, results_late;
+	uint64_t drains, jumps, sleeps, batteries, session_losses, energy_uj;
 	uint64_t *move_ms; /* from a node's death to the task's first slice elsewhere */
 	uint32_t move_count, move_cap;
 	uint64_t *wait_ms; /* from acceptance to the first slice */
@@ -212,6 +242,9 @@ struct sim_world {
 	uint64_t order;
 	struct sim_node *nodes;
 	struct sim_boss *boss;
+	void *node_memory; /* of all agents, one piece */
+	size_t node_bytes;
+	int64_t boss_wall_offset;
 	bool broker_up;
 	struct sim_msg **boss_held; /* the broker's, while the manager is away */
 	uint32_t boss_held_count, boss_held_cap;
@@ -224,6 +257,7 @@ struct sim_world {
 	const char *trace; /* id of the task whose story is told, or NULL */
 	bool verbose;
 	uint64_t faults_end;
+	uint64_t settled; /* tasks that have ended or were never accepted */
 	struct wire_place place;
 };
 
@@ -238,13 +272,33 @@ struct sim_options {
 uint64_t sim_run(const struct sim_scenario *s, const struct sim_options *o, struct sim_stats *stats,
 		 uint64_t *hash);
 
+/* ---- runs.c: many runs ---- */
+struct sim_plan {
+	const struct sim_scenario *scenarios;
+	const char **names;
+	unsigned count;
+	uint64_t seed, seeds; /* seeds UINT64_MAX: without end */
+	uint64_t minutes;     /* 0: until all are done */
+	unsigned jobs;        /* processes at a time */
+	enum sim_mutation mutation;
+	const char *trace;
+	bool twice, quiet;
+};
+
+/* Each scenario with each seed; prints what fails and the totals. False when something failed. */
+bool sim_plan_run(const struct sim_plan *p);
+/* Each mutation until a run notices it. False when one is not noticed. */
+bool sim_plan_mutations(const struct sim_plan *p);
+enum sim_mutation sim_mutation_of(const char *word); /* NONE when there is no such */
+void sim_mutations_list(void);
+
 /* ---- world.c ---- */
 void world_at(struct sim_world *w, uint64_t at, enum sim_kind kind, uint32_t node, uint32_t life,
 	      uint32_t a, uint16_t b, struct sim_msg *msg);
 uint64_t world_between(struct sim_world *w, const uint64_t range[2]);
 bool world_chance(struct sim_world *w, uint64_t percent);
-/* Milliseconds until the next event of a rate per hour; UINT64_MAX when it is 0. */
-uint64_t world_next(struct sim_world *w, uint64_t per_hour);
+/* Milliseconds until the next event of a rate (SIM_RATE_ONE: one per hour); UINT64_MAX when it is 0. */
+uint64_t world_next(struct sim_world *w, uint64_t rate);
 void world_note(struct sim_world *w, uint64_t what, uint64_t a, uint64_t b);
 void world_violation(struct sim_world *w, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
@@ -254,12 +308,13 @@ struct sim_msg *msg_new(enum wire_topic topic, const char *payload, size_t bytes
 struct sim_msg *msg_keep(struct sim_msg *m);
 void msg_drop(struct sim_msg *m);
 
-void world_power_cut(struct sim_world *w, uint32_t node);
+void world_power_cut(struct sim_world *w, uint32_t node, uint64_t for_ms);
 
 /* ---- net.c: broker and links ---- */
 void net_to_node(struct sim_world *w, uint32_t node, struct sim_msg *m);
 void net_to_boss(struct sim_world *w, uint32_t node, struct sim_msg *m);
-uint64_t net_delay(struct sim_world *w, uint64_t *link_free);
+/* When bytes that are sent now come out of a link; rate 0: any. */
+uint64_t net_delay(struct sim_world *w, uint64_t *link_free, uint32_t rate, uint32_t bytes);
 void net_node_lost(struct sim_world *w, uint32_t node); /* its connection ends: will, session */
 void net_node_online(struct sim_world *w, uint32_t node);
 void net_broker_down(struct sim_world *w);
@@ -271,6 +326,9 @@ void net_boss_online(struct sim_world *w);
 void node_boot(struct sim_world *w, uint32_t node);
 void node_event(struct sim_world *w, const struct sim_event *e);
 void node_offline(struct sim_world *w, uint32_t node, const char *why);
+void node_sleep(struct sim_world *w, uint32_t node);
+void node_awake(struct sim_world *w, uint32_t node);
+void node_energy(struct sim_world *w, uint32_t node); /* reckons what it used until now */
 void node_power_off(struct sim_world *w, uint32_t node);
 void node_free(struct sim_world *w, uint32_t node);
 void node_cut_soon(struct sim_world *w,
@@ -285,13 +343,16 @@ void boss_arrival(struct sim_world *w);
 bool boss_up(const struct sim_world *w);
 uint32_t boss_life(const struct sim_world *w);
 void boss_free(struct sim_world *w);
+void boss_drain(struct sim_world *w, uint32_t node, bool drain);
 void boss_stop_task(struct sim_world *w, uint32_t task);
+uint32_t boss_live_tasks(const struct sim_world *w); /* in the core; 0 while it is down */
 
 /* ---- module.c: the programs that tasks run, and the engine that runs them ---- */
 extern const struct agent_engine sim_engine;
 enum {
 	SIM_MODULE_BYTES = 600,
-	SIM_BROKEN_MODULE = 63
+	SIM_BROKEN_MODULE = 63,
+	SIM_GREEDY_MODULE = 62
 };
 void module_make(uint32_t number, uint8_t out[SIM_MODULE_BYTES]);
 const uint8_t *module_bytes(uint32_t number);
@@ -299,15 +360,17 @@ const uint8_t *module_digest(uint32_t number);
 uint32_t module_find(const uint8_t *digest); /* UINT32_MAX: none */
 /* Fuel that an instance still needs; its work was told by its argument. */
 uint64_t sim_instance_left(const struct agent_instance *i);
+bool sim_instance_fresh(const struct agent_instance *i); /* nothing of it has run yet */
 bool sim_instance_interrupted(const struct agent_instance *i);
 
 /* ---- truth.c ---- */
 struct sim_task *truth_task(struct sim_world *w, const char *id, size_t bytes);
 struct sim_task *truth_add(struct sim_world *w);
+/* first: the first slice of an instance. */
 void truth_slice(struct sim_world *w, uint32_t node, struct sim_task *t, uint64_t epoch,
-		 uint64_t until);
-void truth_lease(struct sim_world *w, uint32_t node, struct sim_task *t, uint64_t epoch,
-		 uint64_t lease_ms);
+		 bool first);
+/* A worker's journal is told to keep this record. */
+void truth_journal(struct sim_world *w, uint32_t node, const char *record, size_t bytes);
 void truth_node_dead(struct sim_world *w, uint32_t node);
 void truth_result(struct sim_world *w, struct sim_task *t, uint64_t epoch, bool ok);
 void truth_end(struct sim_world *w);

@@ -74,12 +74,12 @@ bool world_chance(struct sim_world *w, uint64_t percent)
 	return prng_below(&w->chance, 100) < percent;
 }
 
-uint64_t world_next(struct sim_world *w, uint64_t per_hour)
+uint64_t world_next(struct sim_world *w, uint64_t rate)
 {
 	double u = ((double)prng_below(&w->chance, 1000000) + 1) / 1000001;
 
-	return per_hour == 0 ? UINT64_MAX
-			     : (uint64_t)(-log(u) * (double)HOUR / (double)per_hour) + 1;
+	return rate == 0 ? UINT64_MAX
+			 : (uint64_t)(-log(u) * (double)HOUR * SIM_RATE_ONE / (double)rate) + 1;
 }
 
 /* ---- hash, story, violations -------------------------------------------------------------------------- */
@@ -162,9 +162,9 @@ void msg_drop(struct sim_msg *m)
 
 /* ---- faults ------------------------------------------------------------------------------------------- */
 
-static void plan(struct sim_world *w, enum sim_kind kind, uint32_t node, uint64_t per_hour)
+static void plan(struct sim_world *w, enum sim_kind kind, uint32_t node, uint64_t rate)
 {
-	uint64_t in = world_next(w, per_hour);
+	uint64_t in = world_next(w, rate);
 
 	if (in != UINT64_MAX && w->now + in < w->faults_end) {
 		world_at(w, w->now + in, kind, node, 0, 0, 0, NULL);
@@ -175,7 +175,7 @@ static void cut(struct sim_world *w, uint32_t n, uint64_t back)
 {
 	struct sim_node *node = &w->nodes[n];
 
-	if (!node->linked || node->agent == NULL) {
+	if (!node->linked || node->agent == NULL || node->asleep) {
 		return;
 	}
 	node->linked = false;
@@ -192,12 +192,10 @@ static void mend(struct sim_world *w, uint32_t n)
 	struct sim_node *node = &w->nodes[n];
 
 	node->linked = true;
-	node->asleep = false;
-	node->down_since = 0;
 	world_note(w, SIM_LINK_MEND, n, 0);
 }
 
-void world_power_cut(struct sim_world *w, uint32_t n)
+void world_power_cut(struct sim_world *w, uint32_t n, uint64_t for_ms)
 {
 	struct sim_node *node = &w->nodes[n];
 
@@ -209,15 +207,13 @@ void world_power_cut(struct sim_world *w, uint32_t n)
 	truth_node_dead(w, n);
 	node_power_off(w, n);
 	net_node_lost(w, n);
-	world_at(w, w->now + world_between(w, w->s.power_cut_time), SIM_POWER_BACK, n, 0, 0, 0,
-		 NULL);
+	world_at(w, w->now + for_ms, SIM_POWER_BACK, n, 0, 0, 0, NULL);
 }
 
 static void power_back(struct sim_world *w, uint32_t n)
 {
 	world_note(w, SIM_POWER_BACK, n, 0);
 	w->nodes[n].linked = true;
-	w->nodes[n].down_since = 0;
 	node_boot(w, n);
 }
 
@@ -253,13 +249,44 @@ static void boss_down(struct sim_world *w)
 	}
 }
 
-/* Sleeps half of each hour. */
 static void fall_asleep(struct sim_world *w, uint32_t n)
 {
-	if (w->now + 30 * MINUTE < w->faults_end) {
-		cut(w, n, w->now + 30 * MINUTE);
-		world_at(w, w->now + HOUR, SIM_SLEEP, n, 0, 0, 0, NULL);
+	struct sim_node *node = &w->nodes[n];
+	uint64_t until = w->now + world_between(w, w->s.sleep_time);
+
+	if (until >= w->faults_end) {
+		return;
 	}
+	if (node->agent != NULL && node->linked && !node->asleep) {
+		w->stats.sleeps++;
+		world_note(w, SIM_SLEEP, n, until);
+		truth_node_dead(w, n);
+		node_sleep(w, n);
+		net_node_lost(w, n);
+		world_at(w, until, SIM_AWAKE, n, node->life, 0, 0, NULL);
+	}
+	world_at(w, until + world_between(w, w->s.awake_time), SIM_SLEEP, n, 0, 0, 0, NULL);
+}
+
+static void jump(struct sim_world *w, uint32_t n)
+{
+	int64_t by = (int64_t)(prng_next(&w->chance) % (96 * (uint64_t)HOUR)) - 48 * (int64_t)HOUR;
+
+	w->stats.jumps++;
+	if (n < w->s.nodes) {
+		w->nodes[n].wall_offset = by;
+	} else {
+		w->boss_wall_offset = by;
+	}
+}
+
+static void drain(struct sim_world *w)
+{
+	uint32_t n = prng_below(&w->chance, (uint32_t)w->s.nodes);
+
+	w->stats.drains++;
+	boss_drain(w, n, true);
+	world_at(w, w->now + world_between(w, w->s.drain_time), SIM_UNDRAIN, n, 0, 0, 0, NULL);
 }
 
 static void fault(struct sim_world *w, const struct sim_event *e)
@@ -278,7 +305,7 @@ static void fault(struct sim_world *w, const struct sim_event *e)
 		if (world_chance(w, w->s.torn)) {
 			node_cut_soon(w, e->node);
 		} else {
-			world_power_cut(w, e->node);
+			world_power_cut(w, e->node, world_between(w, w->s.power_cut_time));
 		}
 		plan(w, SIM_POWER_CUT, e->node, w->s.power_cuts);
 		break;
@@ -287,6 +314,22 @@ static void fault(struct sim_world *w, const struct sim_event *e)
 		break;
 	case SIM_SLEEP:
 		fall_asleep(w, e->node);
+		break;
+	case SIM_AWAKE:
+		if (e->life == w->nodes[e->node].life) {
+			node_awake(w, e->node);
+		}
+		break;
+	case SIM_CLOCK_JUMP:
+		jump(w, e->node);
+		plan(w, SIM_CLOCK_JUMP, e->node, w->s.jumps);
+		break;
+	case SIM_DRAIN:
+		drain(w);
+		plan(w, SIM_DRAIN, 0, w->s.drains);
+		break;
+	case SIM_UNDRAIN:
+		boss_drain(w, e->node, false);
 		break;
 	case SIM_WILL:
 		net_will(w, e);
@@ -318,10 +361,13 @@ static void plan_faults(struct sim_world *w)
 		plan(w, SIM_LINK_CUT, n, w->s.cuts);
 		plan(w, SIM_POWER_CUT, n, w->s.power_cuts);
 		if (world_chance(w, w->s.sleepers)) {
-			world_at(w, w->now + prng_next(&w->chance) % HOUR, SIM_SLEEP, n, 0, 0, 0,
-				 NULL);
+			world_at(w, w->now + world_between(w, w->s.awake_time), SIM_SLEEP, n, 0, 0,
+				 0, NULL);
 		}
+		plan(w, SIM_CLOCK_JUMP, n, w->s.jumps);
 	}
+	plan(w, SIM_CLOCK_JUMP, (uint32_t)w->s.nodes, w->s.jumps);
+	plan(w, SIM_DRAIN, 0, w->s.drains);
 	plan(w, SIM_BOSS_KILL, 0, w->s.manager_kills);
 	plan(w, SIM_BROKER_DOWN, 0, w->s.broker_restarts);
 	plan(w, SIM_PARTITION, 0, w->s.partitions);
@@ -370,6 +416,8 @@ static void build(struct sim_world *w)
 		node->linked = true;
 		node->drift_ppm = (int32_t)prng_below(&w->chance, (uint32_t)(2 * w->s.drift + 1)) -
 				  (int32_t)w->s.drift;
+		node->on_battery = world_chance(w, w->s.battery);
+		node->link_rate = world_chance(w, w->s.slow_links) ? (uint32_t)w->s.slow_rate : 0;
 		world_at(w, prng_next(&w->chance) % w->s.heartbeat, SIM_POWER_BACK, n, 0, 0, 0,
 			 NULL);
 	}
@@ -390,6 +438,7 @@ static void demolish(struct sim_world *w)
 		msg_drop(w->boss_held[i]);
 	}
 	free(w->boss_held);
+	free(w->node_memory);
 	free(w->nodes);
 	free(w->heap);
 	free(w->tasks);
@@ -418,6 +467,10 @@ uint64_t sim_run(const struct sim_scenario *s, const struct sim_options *o, stru
 	}
 	w.now = w.s.duration;
 	truth_end(&w);
+	for (uint32_t n = 0; n < w.s.nodes; n++) {
+		node_energy(&w, n);
+		w.stats.energy_uj += w.nodes[n].energy_uj;
+	}
 	*stats = w.stats;
 	*hash = w.hash;
 	demolish(&w);

@@ -30,15 +30,16 @@
 #include "manager/core/core_list.h"
 #include "manager/core/placement.h"
 
-#define MANAGER_ID_BYTES       64 /* of an id, with its NUL; Propeller's devices keep 63 characters */
-#define MANAGER_NAME_BYTES     32
-#define MANAGER_ALIVE_AT_MAX   10  /* heartbeats remembered; Propeller shows ten */
-#define MANAGER_ACTIONS_MAX    512 /* of one step */
-#define MANAGER_NONE           UINT32_MAX
-#define MANAGER_NEVER          UINT64_MAX
-#define MANAGER_PRIORITY_MAX   100
-#define MANAGER_MISSED_SUSPECT 2 /* heartbeats */
-#define MANAGER_MISSED_DEAD    3
+#define MANAGER_ID_BYTES        64 /* of an id, with its NUL; Propeller's devices keep 63 characters */
+#define MANAGER_NAME_BYTES      32
+#define MANAGER_ALIVE_AT_MAX    10  /* heartbeats remembered; Propeller shows ten */
+#define MANAGER_ACTIONS_MAX     512 /* of one step */
+#define MANAGER_NONE            UINT32_MAX
+#define MANAGER_NEVER           UINT64_MAX
+#define MANAGER_PRIORITY_MAX    100
+#define MANAGER_MISSED_SUSPECT  2 /* heartbeats */
+#define MANAGER_MISSED_DEAD     3
+#define MANAGER_CONNECTIONS_MAX 3 /* of a node that are remembered after their end */
 
 enum manager_state {
 #define X(name, word) MANAGER_##name,
@@ -171,6 +172,7 @@ struct manager_task {
 	uint32_t parts_failed; /* nodes of a broadcast that failed */
 	bool is_broadcast, daemon, latent, idempotent, queue;
 	bool in_queue, in_work, used, wanted, forget, gone;
+	bool seen; /* the node has listed it under this epoch */
 };
 
 struct manager_node {
@@ -184,7 +186,8 @@ struct manager_node {
 	uint64_t connection; /* as it told last; a start names it, see docs/protocol.md */
 	uint64_t uptime_ms;  /* of its clock, in the last message of that connection that told it */
 	uint64_t uptime_at_ms; /* when that came; leases are counted from here */
-	bool has_uptime;       /* false: a worker that does not tell counts from the receipt */
+	uint64_t connections_before[MANAGER_CONNECTIONS_MAX]; /* what comes from there is old */
+	bool has_uptime; /* false: a worker that does not tell counts from the receipt */
 	uint32_t heartbeat_ms;
 	struct aot_node aot;
 	uint32_t tasks; /* list of assigned tasks */

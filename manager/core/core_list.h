@@ -26,7 +26,8 @@
 	  P(STOPPING) | P(EVICTING) | P(ORPHANED) | P(BACKOFF) | P(QUEUED) | P(DONE))              \
 	X(STOPPING, "stopping", P(DONE))                                                           \
 	X(EVICTING, "evicting", P(QUEUED) | P(STOPPING) | P(ORPHANED) | P(DONE) | P(BACKOFF))      \
-	X(ORPHANED, "orphaned", P(RUNNING) | P(QUEUED) | P(STOPPING) | P(BACKOFF) | P(DONE))       \
+	X(ORPHANED, "orphaned",                                                                    \
+	  P(ASSIGNED) | P(RUNNING) | P(QUEUED) | P(STOPPING) | P(BACKOFF) | P(DONE))               \
 	X(BACKOFF, "backoff", P(QUEUED) | P(DONE))                                                 \
 	X(DONE, "done", P(QUEUED) | P(BLOCKED) | P(IDLE))
 

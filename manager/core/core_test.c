@@ -188,23 +188,12 @@ TEST(policy_keep_waits_for_the_node)
 	EXPECT_EQ(STATE("t"), MANAGER_COMPLETED);
 }
 
-static void alive_at(const char *id, uint64_t uptime_ms)
-{
-	struct manager_event e = {.kind = MANAGER_EVENT_NODE_ALIVE};
-
-	e.u.alive.id = id;
-	e.u.alive.connection = 7;
-	e.u.alive.has_uptime = true;
-	e.u.alive.uptime_ms = uptime_ms;
-	step(e);
-}
-
 /* Both sides count a lease from the alive message that it answers, not from when it is granted. */
 TEST(a_lease_counts_from_the_alive_message)
 {
 	begin();
 	node("a");
-	alive_at("a", 5000);
+	alive_at("a", NULL, 7, 5000);
 	uint64_t heard = now;
 	pass(8000);
 	struct manager_task_spec s = spec("t");
@@ -213,13 +202,13 @@ TEST(a_lease_counts_from_the_alive_message)
 	start(s);
 	EXPECT_EQ(manager_task_find(m, "t")->lease_end_ms, heard + 66000);
 	EXPECT_EQ(manager_node_find(m, "a")->uptime_ms, 5000);
-	alive_at("a",
+	alive_at("a", NULL, 7,
 		 13000); /* the renewal that follows holds for tasks that are not listed, too */
 	EXPECT_EQ(count_sent(MANAGER_ACTION_SEND_LEASE, NULL, "a", 0), 1);
 	EXPECT_EQ(manager_task_find(m, "t")->lease_end_ms, now + 66000);
 	heard = now;
 	pass(1000);
-	alive_at("a", 12000); /* delivered late: nothing counts from it */
+	alive_at("a", NULL, 7, 12000); /* delivered late: nothing counts from it */
 	EXPECT_EQ(manager_node_find(m, "a")->uptime_ms, 13000);
 	EXPECT_EQ(manager_task_find(m, "t")->lease_end_ms, heard + 66000);
 }
@@ -263,12 +252,12 @@ TEST(a_start_that_waited_is_sent)
 
 	begin();
 	node("a");
-	alive_at("a", 5000);
+	alive_at("a", NULL, 7, 5000);
 	s.lease_ms = 60000;
 	s.policy = MANAGER_POLICY_STOP;
 	start(s);
 	pass(2000);
-	alive_at("a", 7000);
+	alive_at("a", NULL, 7, 7000);
 	e.u.task.id = "t";
 	e.u.task.epoch = 1;
 	(void)step(e);
@@ -282,6 +271,78 @@ TEST(a_start_that_waited_is_sent)
 	e.u.task.id = "gone";
 	(void)step(e);
 	EXPECT_EQ(STARTS("t", "a", 0), 2);
+}
+
+/* A broker may deliver a heartbeat a second time, late: it says nothing of now. */
+TEST(an_old_heartbeat_changes_nothing)
+{
+	begin();
+	node("a");
+	node("b");
+	alive_at("a", "", 7, 1000);
+	alive_at("a", "", 7, 2000);
+	struct manager_task_spec s = spec("t");
+	s.need.pin_hash = placement_hash("id", "a");
+	start(s);
+	pass(5000);
+	alive_at("a", "t:1", 7, 7000);
+	EXPECT_EQ(manager_task_find(m, "t")->phase, MANAGER_PHASE_RUNNING);
+	for (int i = 0; i < 5; i++) {
+		pass(1000);
+		alive_at("a", "", 7, 2000 + (uint64_t)i);
+	}
+	alive_at("a", "t:1", 8, 13000); /* it connected anew */
+	for (int i = 0; i < 5; i++) {
+		pass(1000);
+		alive_at("a", "", 7, 8000);
+	}
+	EXPECT_EQ(manager_task_find(m, "t")->epoch, 1);
+	EXPECT_EQ(manager_task_find(m, "t")->phase, MANAGER_PHASE_RUNNING);
+	EXPECT_EQ(manager_node_find(m, "a")->connection, 8);
+	pass(1000);
+	alive_at("a", "", 8, 14000);
+	alive_at("a", "", 8, 15000); /* what it says now counts */
+	EXPECT_EQ(notes[MANAGER_NOTE_TASK_REASSIGNED], 1);
+}
+
+/* A start that no heartbeat has confirmed may still be on its way: nothing may be placed elsewhere for
+ * its not being listed. */
+TEST(a_start_on_its_way_is_not_lost)
+{
+	begin();
+	node_full("a", true, 1, 0);
+	struct manager_task_spec s = spec("low");
+	s.priority = 10;
+	s.queue = true;
+	start(s);
+	s = spec("high");
+	s.priority = 90;
+	s.queue = true;
+	start(s);
+	EXPECT_EQ(row_of("low")->epoch, 1);
+	EXPECT_EQ(STOPS("low", "a", 1), 1);
+	node("b");
+	for (int i = 0; i < 3; i++) {
+		pass(5000);
+		alive("a", "");
+		alive("b", "high:1");
+	}
+	EXPECT_EQ(STARTS("low", NULL, 2), 0);
+	result_full("low", "a", 1, MANAGER_REASON_LOST); /* the answer to the stop behind it */
+	EXPECT_EQ(STARTS("low", NULL, 2), 1);
+
+	start(spec("t"));
+	const char *where = manager_node_at(m, manager_task_find(m, "t")->node)->id;
+	bool on_a = strcmp(where, "a") == 0;
+	gone(on_a ? "a" : "b");
+	EXPECT_EQ(row_of("t")->phase, MANAGER_PHASE_ORPHANED);
+	for (int i = 0; i < 4; i++) {
+		pass(5000);
+		alive(on_a ? "a" : "b", "");
+	}
+	EXPECT_EQ(row_of("t")->phase, MANAGER_PHASE_ASSIGNED); /* the start is repeated there */
+	EXPECT_EQ(row_of("t")->epoch, 1);
+	EXPECT(STARTS("t", on_a ? "a" : "b", 1) >= 2);
 }
 
 TEST(what_a_node_no_longer_runs_is_placed_again)
@@ -619,6 +680,8 @@ TEST_MAIN(
 	T(leases_are_renewed)
 	T(a_lost_start_is_repeated_with_its_epoch)
 	T(a_start_that_waited_is_sent)
+	T(an_old_heartbeat_changes_nothing)
+	T(a_start_on_its_way_is_not_lost)
 	T(what_a_node_no_longer_runs_is_placed_again)
 	T(a_task_that_kills_nodes_ends)
 	T(propellers_worker_restarts_and_its_tasks_are_lost)

@@ -138,14 +138,30 @@ static struct manager_node *node_add(struct manager *m, const char *id)
 	return n;
 }
 
-/* From what instant, on the node's clock and on ours, leases are counted. A message that was overtaken by
- * a later one of its connection changes nothing. */
+/* Whether later messages of the node are here already: the broker may deliver one a second time. */
+static bool is_stale(const struct manager_node *n, uint64_t connection, bool has,
+		     uint64_t uptime_ms)
+{
+	for (int i = 0; connection != 0 && i < MANAGER_CONNECTIONS_MAX; i++) {
+		if (connection == n->connections_before[i]) {
+			return true;
+		}
+	}
+	return connection != 0 && connection == n->connection && n->has_uptime && has &&
+	       uptime_ms < n->uptime_ms;
+}
+
+/* From what instant, on the node's clock and on ours, leases are counted. */
 static void take_uptime(struct manager *m, struct manager_node *n, uint64_t connection, bool has,
 			uint64_t uptime_ms)
 {
-	if (connection != 0 && connection == n->connection && n->has_uptime && has &&
-	    uptime_ms <= n->uptime_ms) {
-		return;
+	if (connection != 0 && connection != n->connection) {
+		for (int i = MANAGER_CONNECTIONS_MAX - 1; i > 0; i--) {
+			n->connections_before[i] = n->connections_before[i - 1];
+		}
+		n->connections_before[0] = n->connection;
+	} else if (n->has_uptime && has && uptime_ms == n->uptime_ms) {
+		return; /* the same again */
 	}
 	n->connection = connection != 0 ? connection : n->connection;
 	n->has_uptime = has && connection != 0;
@@ -224,7 +240,7 @@ static void create(struct manager *m, const struct manager_event *e)
 	} else if (!f->ours && e->kind == MANAGER_EVENT_NODE_CREATE) {
 		lose_all(m, n);
 	}
-	if (n == NULL) {
+	if (n == NULL || is_stale(n, f->connection, f->has_uptime, f->uptime_ms)) {
 		return;
 	}
 	take_facts(m, n, f);
@@ -303,7 +319,8 @@ static void alive(struct manager *m, const struct manager_event *e)
 	struct manager_node *n = node_find(m, e->u.alive.id);
 
 	n = n != NULL ? n : node_add(m, e->u.alive.id);
-	if (n == NULL) {
+	if (n == NULL ||
+	    is_stale(n, e->u.alive.connection, e->u.alive.has_uptime, e->u.alive.uptime_ms)) {
 		return;
 	}
 	node_alive(m, n);

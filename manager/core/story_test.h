@@ -177,8 +177,9 @@ static void node(const char *id)
 	node_full(id, true, 0, 0);
 }
 
-/* A heartbeat; held: "task:epoch task:epoch", or NULL when it lists nothing at all. */
-static void alive(const char *id, const char *held)
+/* A heartbeat; held: "task:epoch task:epoch", or NULL when it lists nothing at all. connection 0: of a
+ * worker that tells neither connection nor uptime. */
+static void alive_at(const char *id, const char *held, uint64_t connection, uint64_t uptime_ms)
 {
 	struct manager_event e = {.kind = MANAGER_EVENT_NODE_ALIVE};
 	static struct manager_held list[32];
@@ -186,6 +187,9 @@ static void alive(const char *id, const char *held)
 	char *save = NULL;
 
 	e.u.alive.id = id;
+	e.u.alive.connection = connection;
+	e.u.alive.has_uptime = connection != 0;
+	e.u.alive.uptime_ms = uptime_ms;
 	if (held != NULL) {
 		snprintf(text, sizeof(text), "%s", held);
 		for (char *p = strtok_r(text, " ", &save); p != NULL;
@@ -200,6 +204,11 @@ static void alive(const char *id, const char *held)
 		e.u.alive.held_complete = true;
 	}
 	step(e);
+}
+
+static void alive(const char *id, const char *held)
+{
+	alive_at(id, held, 0, 0);
 }
 
 static struct manager_task_spec spec(const char *id)

@@ -2,6 +2,8 @@
 /*
  * The life of one task.
  *
+ *   (ORPHANED --back, never listed--> ASSIGNED; --back, listed--> RUNNING)
+ *
  *   IDLE --start--> BLOCKED --dependencies ended--> QUEUED --placed--> ASSIGNED --listed--> RUNNING
  *                                                     ^                   |                    |
  *                              restart, BACKOFF ------+---- refused ------+--- node silent --> ORPHANED
@@ -295,6 +297,7 @@ void task_assign(struct manager *m, struct manager_task *t, struct manager_node 
 	t->epoch++;
 	t->stops = 0;
 	t->missing = 0;
+	t->seen = false;
 	t->lease_end_ms = 0;
 	node_list_add(m, n, t);
 	n->fit.free_bytes -= BASE_MIN(n->fit.free_bytes, t->need.memory_bytes);
@@ -444,6 +447,7 @@ void task_lost_contact(struct manager *m, struct manager_task *t)
 void task_seen(struct manager *m, struct manager_task *t)
 {
 	t->missing = 0;
+	t->seen = true;
 	if (t->phase == MANAGER_PHASE_ASSIGNED || t->phase == MANAGER_PHASE_ORPHANED) {
 		bool back = t->phase == MANAGER_PHASE_ORPHANED;
 
@@ -456,7 +460,6 @@ void task_seen(struct manager *m, struct manager_task *t)
 	}
 }
 
-/* The node lists what it runs, and this task is not in the list. */
 /* The start was not sent when it was to be, since its image was not ready. */
 void task_send(struct manager *m, const struct manager_event *e)
 {
@@ -469,14 +472,23 @@ void task_send(struct manager *m, const struct manager_event *e)
 	}
 }
 
+/* The node lists what it runs, and this task is not in the list. One that never was may still be on its
+ * way there: the start is repeated, or the answer to the stop behind it waited for. */
 void task_unseen(struct manager *m, struct manager_task *t)
 {
 	if (m->now_ms - t->sent_ms < m->config.start_wait_ms || ++t->missing < 2) {
 		return;
 	}
 	t->missing = 0;
-	if (t->phase != MANAGER_PHASE_ASSIGNED) {
+	if (t->seen) {
 		task_lost(m, t, "lost: the node no longer runs the task", false);
+		return;
+	}
+	if (t->phase == MANAGER_PHASE_ORPHANED) {
+		task_move(m, t, MANAGER_PHASE_ASSIGNED);
+		task_store(m, t, NULL);
+		timer_task(m, t, MANAGER_NEVER);
+	} else if (t->phase != MANAGER_PHASE_ASSIGNED) {
 		return;
 	}
 	send_start(m, t, node_of(m, t));
