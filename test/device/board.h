@@ -18,6 +18,9 @@ void *board_memory(size_t *bytes);
 /* Time that has passed: instructions on an emulated board (in steps of 40 on the Cortex-M3), else nanoseconds. */
 uint64_t board_ticks(void);
 
+/* Makes memory (a power of two of bytes, aligned to that) readable and executable, but not writable; -1 if it cannot be. */
+int board_protect(void *at, size_t bytes);
+
 /* Reads a whole file to at; its length, or -1 if it cannot be read or is longer than capacity. */
 long board_read(const char *path, void *at, size_t capacity);
 

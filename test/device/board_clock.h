@@ -13,6 +13,13 @@ static inline void board_clock_start(void)
 {
 }
 
+/* Physical memory protection, entry 0: a naturally aligned power of two; locked, so that it binds machine mode too. */
+static inline void board_make_read_only(uintptr_t at, uint32_t bytes)
+{
+	__asm__ volatile(".insn i 0x73, 1, x0, %0, 0x3b0" : : "r"(at >> 2 | ((bytes >> 3) - 1)));
+	__asm__ volatile(".insn i 0x73, 1, x0, %0, 0x3a0" : : "r"(0x9du)); /* lock, NAPOT, X, R */
+}
+
 /* csrr of minstret and minstreth, in a form that needs no Zicsr in -march (the library has no such variant). */
 #define BOARD_MINSTRET(out)  __asm__ volatile(".insn i 0x73, 2, %0, x0, -1278" : "=r"(out))
 #define BOARD_MINSTRETH(out) __asm__ volatile(".insn i 0x73, 2, %0, x0, -1150" : "=r"(out))
@@ -46,6 +53,19 @@ static inline void board_clock_start(void)
 	BOARD_TIMER[BOARD_TIMER_RELOAD] = UINT32_MAX;
 	BOARD_TIMER[BOARD_TIMER_VALUE] = UINT32_MAX;
 	BOARD_TIMER[BOARD_TIMER_CTRL] = 1;
+}
+
+/* The memory protection unit's region 0; other memory stays as it was. */
+static inline void board_make_read_only(uintptr_t at, uint32_t bytes)
+{
+	volatile uint32_t *mpu = (volatile uint32_t *)0xE000ED90u;
+	uint32_t log2 = 31u - (uint32_t)__builtin_clz(bytes);
+
+	mpu[2] = 0;                              /* region 0 */
+	mpu[3] = at;                             /* its base */
+	mpu[4] = 6u << 24 | (log2 - 1) << 1 | 1; /* read only for all, executable, its size */
+	mpu[1] = 5;                              /* on; the rest as without it */
+	__asm__ volatile("dsb\n isb" : : : "memory");
 }
 
 static inline uint64_t board_clock_read(void)

@@ -3,13 +3,14 @@
 #define _POSIX_C_SOURCE 200809L
 
 #include <stdio.h>
+#include <sys/mman.h>
 #include <time.h>
 
 #include "board.h"
 
 #define MEMORY_BYTES (96u << 20)
 
-static uint64_t memory[MEMORY_BYTES / 8];
+static uint64_t memory[MEMORY_BYTES / 8] __attribute__((aligned(1 << 20)));
 
 int board_arguments(int argc, char **argv, char ***out)
 {
@@ -29,6 +30,11 @@ uint64_t board_ticks(void)
 
 	clock_gettime(CLOCK_MONOTONIC, &t);
 	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
+int board_protect(void *at, size_t bytes)
+{
+	return mprotect(at, bytes, PROT_READ | PROT_EXEC);
 }
 
 long board_read(const char *path, void *at, size_t capacity)

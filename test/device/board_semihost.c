@@ -28,6 +28,15 @@ uint64_t board_ticks(void)
 	return board_clock_read();
 }
 
+int board_protect(void *at, size_t bytes)
+{
+	if (bytes < 32 || (bytes & (bytes - 1)) != 0 || ((uintptr_t)at & (bytes - 1)) != 0) {
+		return -1;
+	}
+	board_make_read_only((uintptr_t)at, bytes);
+	return 0;
+}
+
 long board_read(const char *path, void *at, size_t capacity)
 {
 	int file = (int)sys_semihost_open(path, SH_OPEN_R_B);

@@ -5,6 +5,9 @@
  *     device run FILE.wasm FUNC SLICE [ARG...]   calls FUNC with numbers, SLICE fuel at a time (0: all at once)
  *     device move FILE.wasm FUNC SLICE [ARG...]  the same, and after each slice the instance goes to another place
  *     device spec FILE.cmds...                   runs the specification's tests (convert makes the lists)
+ *     device stop FILE FUNC FUEL                 calls FUNC with so much fuel; prints why it ended, and where
+ *     device place FILE.raot FUNC SLICE [ARG...]       the same as run, with the image in memory that cannot be written
+ *     device scribble FILE.raot                  writes to such memory, which must end the program
  *
  * run prints "result R", "fuel F", "ticks T" of the call, and what it takes of memory. Numbers are decimal; floats are
  * given and printed as their bits.
@@ -19,7 +22,10 @@
 #include "spec.h"
 
 #define ARGS_MAX    8
+#define FRAMES_MAX  4
 #define STACK_BYTES 65536
+#define PLACE_BYTES (1u << 20) /* of memory that holds an image and cannot be written */
+#define PAGE_BYTES  4096u
 
 struct memory {
 	uint8_t *at;
@@ -186,7 +192,54 @@ static bool load(const char *file, struct memory *m, const struct rotor_module *
 	return true;
 }
 
-static int run(bool moves, int count, char **texts)
+/* Loads an image into memory that cannot be written from then on. */
+static bool load_in_place(const char *file, struct memory *m, const struct rotor_module **out,
+			  uint64_t *ticks)
+{
+	struct rotor_diag diag = {.text = "no room"};
+	size_t bytes = 64;
+	long size;
+
+	m->bytes -= (size_t)((uint8_t *)base_align_up((uintptr_t)m->at, PLACE_BYTES) - m->at);
+	m->at = (uint8_t *)base_align_up((uintptr_t)m->at, PLACE_BYTES);
+	size = board_read(file, m->at, PLACE_BYTES);
+	while (size > 0 && bytes < (size_t)size) {
+		bytes *= 2;
+	}
+	if (size < 0 || board_protect(m->at, base_align_up(bytes, PAGE_BYTES)) != 0) {
+		printf("%s: cannot be read, is too long, or cannot be protected\n", file);
+		return false;
+	}
+	const uint8_t *image = m->at;
+
+	shrink(m, PLACE_BYTES);
+	*ticks = 0;
+	if (load_any(m, image, (size_t)size, out, &diag) != ROTOR_OK) {
+		refuse(file, &diag);
+		return false;
+	}
+	shrink(m, rotor_module_bytes(*out));
+	printf("image %ld\n", size);
+	return true;
+}
+
+static int scribble(const char *file)
+{
+	const struct rotor_module *module;
+	struct memory m;
+	uint64_t ticks;
+
+	m.at = board_memory(&m.bytes);
+	volatile uint8_t *at = (uint8_t *)base_align_up((uintptr_t)m.at, PLACE_BYTES);
+
+	if (load_in_place(file, &m, &module, &ticks)) {
+		*at = 1;
+		printf("written\n");
+	}
+	return 0;
+}
+
+static int run(bool moves, bool in_place, int count, char **texts)
 {
 	const struct rotor_limits limits = {.stack_bytes = STACK_BYTES};
 	struct rotor_diag diag = {.text = "no room"};
@@ -197,7 +250,7 @@ static int run(bool moves, int count, char **texts)
 	uint32_t func;
 
 	m.at = board_memory(&m.bytes);
-	if (!load(texts[0], &m, &p.module, &load_ticks)) {
+	if (!(in_place ? load_in_place : load)(texts[0], &m, &p.module, &load_ticks)) {
 		return 65;
 	}
 	p.here = m.at;
@@ -220,17 +273,81 @@ static int run(bool moves, int count, char **texts)
 	return status;
 }
 
+static void print_frames(struct rotor_instance *instance)
+{
+	struct rotor_frame frame;
+
+	for (uint32_t i = 0; i < FRAMES_MAX && rotor_frame(instance, i, &frame); i++) {
+		printf("  at %.*s, byte 0x%lx\n", (int)(frame.name ? frame.name_bytes : 1),
+		       frame.name ? frame.name : "?", (unsigned long)frame.offset);
+	}
+}
+
+/* Calls texts[1] with texts[2] units of fuel; says why it ended, and where. Then the instance still serves a call. */
+static int stop(char **texts)
+{
+	const struct rotor_limits limits = {.stack_bytes = STACK_BYTES};
+	const struct rotor_module *module;
+	struct rotor_instance *instance;
+	struct rotor_diag diag = {.text = "no room"};
+	struct memory m;
+	uint64_t ticks;
+	uint32_t func;
+
+	m.at = board_memory(&m.bytes);
+	if (!load(texts[0], &m, &module, &ticks)) {
+		return 65;
+	}
+	if (!rotor_module_find(module, texts[1], ROTOR_FUNC, &func) ||
+	    rotor_instantiate(m.at, m.bytes, module, &no_imports, &limits, &instance, &diag) !=
+		    ROTOR_OK ||
+	    rotor_call(instance, func, NULL, 0, &diag) != ROTOR_OK) {
+		return refuse(texts[0], &diag);
+	}
+	switch (rotor_run(instance, strtoull(texts[2], NULL, 10))) {
+	case ROTOR_FUEL:
+		printf("fuel used up: %llu\n", (unsigned long long)rotor_fuel_used(instance));
+		break;
+	case ROTOR_TRAP:
+		printf("trap: %s\n", rotor_trap_text(rotor_trap(instance)));
+		break;
+	default:
+		printf("it ended\n");
+		break;
+	}
+	print_frames(instance);
+	rotor_reset(instance);
+	if (!rotor_module_find(module, "well", ROTOR_FUNC, &func) ||
+	    rotor_call(instance, func, NULL, 0, &diag) != ROTOR_OK ||
+	    rotor_run(instance, 1000) != ROTOR_DONE) {
+		printf("afterwards it does not run\n");
+		return 70;
+	}
+	print_results(instance);
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
 	char **texts;
 	int count = board_arguments(argc, argv, &texts);
 
 	if (count >= 4 && (strcmp(texts[0], "run") == 0 || strcmp(texts[0], "move") == 0)) {
-		return run(texts[0][0] == 'm', count - 1, texts + 1);
+		return run(texts[0][0] == 'm', false, count - 1, texts + 1);
+	}
+	if (count >= 4 && strcmp(texts[0], "place") == 0) {
+		return run(false, true, count - 1, texts + 1);
+	}
+	if (count == 2 && strcmp(texts[0], "scribble") == 0) {
+		return scribble(texts[1]);
+	}
+	if (count == 4 && strcmp(texts[0], "stop") == 0) {
+		return stop(texts + 1);
 	}
 	if (count >= 2 && strcmp(texts[0], "spec") == 0) {
 		return spec(count - 1, texts + 1);
 	}
-	printf("usage: device run|move FILE.wasm FUNC SLICE [ARG...] | device spec FILE.cmds...\n");
+	printf("usage: device run|move|place FILE FUNC SLICE [ARG...] | spec FILE.cmds... | stop "
+	       "FILE FUNC FUEL\n");
 	return 64;
 }

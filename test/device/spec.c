@@ -6,10 +6,11 @@
  * Out:    counts; a line for each failure; the fuel that all calls used, which is the same on every machine.
  * Owns:   nothing beyond the block. From its beginning: the modules and instances that later ones may refer to
  *         (named, registered or with imports), then the module at hand.
- * Rules:  1. A module for which the block has no room is left out, with all commands on it.
+ * Rules:  1. A module for which the block has no room, or that is empty, is left out, with all commands on it.
  *         2. Every call runs in slices of SLICE fuel, so that each test is also one of stopping and going on.
  *         3. Every module is also loaded in small pieces, which must give the same error, or a module as long.
  * Bounds: FUEL_MAX for one call.
+ *         4. A native image runs as the module it was made from.
  * Not:    modules in the text format.
  */
 #include "spec.h"
@@ -258,6 +259,25 @@ static enum rotor_err load_pieces(struct text wasm, void *block, size_t block_by
 	return err;
 }
 
+/* A native image, copied to where it can stay: to the place given, the module behind it. */
+static enum rotor_err load_image(struct spec *s, struct text image, uint8_t *at, uint8_t **end,
+				 const struct rotor_module **out, struct rotor_diag *diag)
+{
+	const struct rotor_image_policy policy = {.target = rotor_image_target(),
+						  .allow_unsigned = true};
+	uint8_t *copy = (uint8_t *)base_align_up((uintptr_t)at, 64);
+	uint8_t *block = copy + base_align_up(image.bytes, 8);
+
+	if (block > s->block_end) {
+		return ROTOR_ERR_MEMORY;
+	}
+	memcpy(copy, image.at, image.bytes);
+	TRY(rotor_load_image(block, (size_t)(s->block_end - block), copy, image.bytes, &policy, out,
+			     diag));
+	*end = block + rotor_module_bytes(*out);
+	return ROTOR_OK;
+}
+
 /* Loads at the place given, after a try in pieces in the same place, whose outcome must agree. */
 static enum rotor_err load(struct spec *s, struct text wasm, uint8_t *at,
 			   const struct rotor_module **out, struct rotor_diag *diag)
@@ -292,14 +312,16 @@ static enum rotor_err make(struct spec *s, struct text wasm, struct rotor_diag *
 	struct rotor_instance *instance;
 	struct rotor_import import;
 	struct rotor_limits limits;
-	enum rotor_err err;
-
-	err = load(s, wasm, s->keep, &module, diag);
-	if (err != ROTOR_OK) {
-		return err;
+	if (wasm.bytes == 0) {
+		return ROTOR_ERR_MEMORY; /* it could not be compiled */
+	}
+	if (rotor_is_image(wasm.at, wasm.bytes)) {
+		TRY(load_image(s, wasm, s->keep, &s->top, &module, diag));
+	} else {
+		TRY(load(s, wasm, s->keep, &module, diag));
+		s->top = s->keep + rotor_module_bytes(module);
 	}
 	s->current_stays |= rotor_module_import(module, 0, &import);
-	s->top = s->keep + rotor_module_bytes(module);
 	if (!choose_limits(s, module, (size_t)(s->block_end - s->top), &limits)) {
 		return ROTOR_ERR_MEMORY;
 	}

@@ -294,7 +294,7 @@ static bool start_call(struct side *s, uint32_t func, const struct rotor_value *
 /* The fuel both are given: mostly enough. */
 static uint64_t choose_fuel(struct prng *p)
 {
-	return prng_below(p, 8) == 8 ? 1 + prng_below(p, 3000) : FUEL_MAX;
+	return prng_below(p, 8) == 0 ? 1 + prng_below(p, 3000) : FUEL_MAX;
 }
 
 static bool call_both(struct prng *p, const struct rotor_export *e)
