@@ -4,6 +4,7 @@
 import hashlib
 import json
 import os
+import pathlib
 import sys
 import time
 
@@ -271,11 +272,14 @@ def test_limits_hold(l):
 def test_a_small_worker_takes_a_large_image(l):
     f = Fleet(l)
     w = f.worker("--pool", 65536, "--rx-buffer", 1024)
-    body = "".join(f'(func (export "f{i}") (param i32) (result i32) (i32.mul (local.get 0) '
-                   f'(i32.add (local.get 0) (i32.const {i}))))' for i in range(200))
+    step = "(local.set 0 (i32.xor (i32.mul (local.get 0) (i32.const {})) (i32.const {})))"
+    body = "".join(f'(func (export "f{i}") (param i32) (result i32)' +
+                   "".join(step.format(i * 31 + k, i * 77 + k * 1000) for k in range(12)) +
+                   "(local.get 0))" for i in range(150))
     f.wasm.write_bytes(wat(f'(module {body})'))
     t = f.run("f3", 4)
-    expect_eq((t["results"], t["engine"]), ("28", "native"), "results and engine")
+    expect_eq((t["results"], t["engine"]), (f.run("f3", 4, aot="never")["results"], "native"),
+              "results and engine")
     size = json.loads(f("module", "list", "-j"))[0]["images"][0]["size"]
     expect(size > 20000, f"the image has {size} bytes")
     l.note(f"{size} bytes in {w.log().count('registry/proplet')} requests")
@@ -364,6 +368,50 @@ def test_stopped_while_it_waits(l):
     expect(f.run("work", 7, aot="never")["results"] == "7", "the worker works")
     expect("native_start" not in f.kinds(task), "it was started after all")
     expect(w.running(), "the worker ended")
+
+
+def test_manager_killed_while_it_compiles(l):
+    f = Fleet(l, "--rotorc", script(l, f'sleep 1; exec {l.bin("rotorc")} "$@"\n'))
+    f.worker()
+    task = f.start("work", 7)
+    wait_until(lambda: "aot_waiting" in f.kinds(task), 10, "it waits")
+    f.manager.kill()
+    f.manager.start()
+    wait_until(lambda: f.try_("module", "keys", "-q")[0] == 0, 10, "the manager is up again")
+    f("task", "wait", task, "--wait", "30s")
+    t = json.loads(f("task", "show", task, "-j"))
+    expect_eq((t["results"], t["engine"]), ("7", "native"), "results and engine")
+
+
+def test_a_broadcast_runs_its_module(l):
+    f = Fleet(l)
+    f.worker()
+    f.worker()
+    out = f("run", f.wasm, "7", "-i", "work", "--aot", "always", "--broadcast", "-d").strip()
+    f.try_("task", "wait", out)
+    expect("a broadcast runs its module everywhere" in f.show(out), "the event")
+
+
+def test_examples_are_the_same_in_native_code(l):
+    folder = pathlib.Path(os.environ.get("PROPLET_EXAMPLES", lab.ROOT / "build" / "examples"))
+    if not folder.is_dir():
+        raise lab.Skip(f"no modules in {folder}; build them with examples/build")
+    f = Fleet(l)
+    f.worker()
+    cases = [["add.wasm", "2", "-3"], ["fib.wasm", "20"], ["sha256.wasm", "abc"], ["hello.wasm"],
+             ["filter.wasm", "20", "20", "90", "21"], ["greet.wasm", "Ada"], ["bulky.wasm", "21"],
+             ["crash.wasm"]]
+    for case in cases:
+        ends = []
+        for aot in ("always", "never"):
+            _, out, err = f.try_("run", folder / case[0], *case[1:], "--aot", aot, "-j")
+            expect(out, f"{case}: {err}")
+            t = json.loads(out)
+            expect_eq(t.get("engine"), "native" if aot == "always" else None, f"{case}'s engine")
+            ends.append([t.get(k) for k in ("state", "results", "error", "reason", "fuel")] +
+                        [[b.get("name") for b in t.get("backtrace", [])]])
+        expect_eq(ends[0], ends[1], f"{case} in native code")
+    l.note(f"{len(cases)} modules: the same results, errors, backtraces and fuel")
 
 
 def test_compile_for_any_target(l):
