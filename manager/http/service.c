@@ -159,7 +159,7 @@ void service_note(struct service *s, const char *kind, const char *subject, json
 
 /* ---- actions ---- */
 
-static void must(struct service *s, enum store_err err, const char *what)
+void service_must(struct service *s, enum store_err err, const char *what)
 {
 	if (err == STORE_FAILED) {
 		log_line("error",
@@ -240,7 +240,7 @@ static void store_task(struct service *s, const struct manager_action *a, bool w
 	}
 	row.results = results;
 	row.report = report;
-	must(s, store_task_move(s->store, &row), "task");
+	service_must(s, store_task_move(s->store, &row), "task");
 	free(results);
 	free(report);
 	if (is_terminal(t->state) || t->phase == MANAGER_PHASE_DONE) {
@@ -267,10 +267,11 @@ static void store_part(struct service *s, const struct manager_action *a)
 	json_object_set(part, "error", json_object_get(s->result, "error"));
 	body = json_dumps(part, JSON_COMPACT);
 	json_decref(part);
-	must(s, store_history_add(s->store, STORE_PART, a->task->id, s->wall_ms, body, 10000),
-	     "part");
+	service_must(s,
+		     store_history_add(s->store, STORE_PART, a->task->id, s->wall_ms, body, 10000),
+		     "part");
 	row.results = results;
-	must(s, store_task_move(s->store, &row), "part");
+	service_must(s, store_task_move(s->store, &row), "part");
 	free(body);
 	free(results);
 }
@@ -304,7 +305,7 @@ static void store_node(struct service *s, const struct manager_node *n)
 		row.created_ms = s->wall_ms;
 		err = store_node_put(s->store, &row);
 	}
-	must(s, err, "node");
+	service_must(s, err, "node");
 	free(alive);
 }
 
@@ -425,8 +426,8 @@ static void reschedule(struct service *s, const char *id)
 	struct schedule_read r = {s, 0};
 	struct manager_event e = {.kind = MANAGER_EVENT_TASK_SCHEDULE, .u.task.id = id};
 
-	must(s, store_task_get(s->store, id, read_schedule, &r), "schedule");
-	must(s, store_task_schedule(s->store, id, r.next_ms), "schedule");
+	service_must(s, store_task_get(s->store, id, read_schedule, &r), "schedule");
+	service_must(s, store_task_schedule(s->store, id, r.next_ms), "schedule");
 	e.u.task.next_run_ms = r.next_ms;
 	step(s, &e);
 }
@@ -483,7 +484,7 @@ uint64_t service_wake_ms(const struct service *s)
 void service_commit(struct service *s)
 {
 	if (store_dirty(s->store)) {
-		must(s, store_commit(s->store), "commit");
+		service_must(s, store_commit(s->store), "commit");
 	}
 }
 
@@ -501,7 +502,7 @@ static void fail_download(struct service *s, const char *task_id, const char *ur
 				 .finish_ms = s->wall_ms};
 
 	snprintf(text, sizeof(text), "module: cannot download %.300s: %s", url, why);
-	must(s, store_task_move(s->store, &row), "download");
+	service_must(s, store_task_move(s->store, &row), "download");
 	service_wake(s, task_id, NULL, false);
 }
 
@@ -608,7 +609,7 @@ bool service_open(struct service *s, const struct service_config *config,
 	}
 	s->started_ms = s->now_ms;
 	s->wake_ms = s->now_ms;
-	must(s, store_node_list(s->store, 0, INT64_MAX, restore_node, s), "nodes");
+	service_must(s, store_node_list(s->store, 0, INT64_MAX, restore_node, s), "nodes");
 	task_restore_all(s);
 	service_commit(s);
 	return true;

@@ -116,6 +116,9 @@ void service_tick(struct service *s);
 /* When service_tick is due again, as of now. */
 uint64_t service_wake_ms(const struct service *s);
 
+/* Ends the process when the store failed: to go on would be to forget. what: for the log. */
+void service_must(struct service *s, enum store_err err, const char *what);
+
 /* Makes all writes durable, then lets the outbox go. Ends the process when the store fails. */
 void service_commit(struct service *s);
 void service_outbox_clear(struct service *s);

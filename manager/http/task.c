@@ -685,11 +685,11 @@ static void restore_parts(struct service *s, const json_t *spec)
 	struct reports r = {s, string_of(spec, "id"),
 			    int_of(json_object_get(spec, "_row"), "epoch", 0)};
 
-	if (bool_of(spec, "broadcast") &&
-	    store_history_list(s->store, STORE_PART, r.task_id, 0, 0, INT64_MAX, false,
-			       restore_part, &r) != STORE_OK) {
-		log_line("error", "msg=\"cannot read the parts of a broadcast\" task=%s",
-			 r.task_id);
+	if (bool_of(spec, "broadcast")) {
+		service_must(s,
+			     store_history_list(s->store, STORE_PART, r.task_id, 0, 0, INT64_MAX,
+						false, restore_part, &r),
+			     "parts of a broadcast");
 	}
 }
 
@@ -701,10 +701,7 @@ void task_restore_all(struct service *s)
 	json_t *spec;
 	size_t i;
 
-	if (store_task_list(s->store, &f, 0, INT64_MAX, read_spec, &l) != STORE_OK) {
-		log_line("error", "msg=\"cannot read live tasks\" error=\"%s\"",
-			 store_error(s->store));
-	}
+	service_must(s, store_task_list(s->store, &f, 0, INT64_MAX, read_spec, &l), "live tasks");
 	json_array_foreach(l.specs, i, spec)
 	{
 		if (!task_load(s, string_of(spec, "id"), error, sizeof(error))) {

@@ -227,6 +227,47 @@ def test_anything_but_a_broker(l):
     expect(broker.running() and m.running(), "both run")
 
 
+def test_damaged_database(l):
+    """Cut short, bits flipped, pages of zeros: it serves, or it ends and says why; nothing else."""
+    w, dice = World(l), l.dice()
+    w.worker()
+    for i in range(20):
+        w.run(inputs=[str(i)])
+    w.start(w.create("hang"))
+    w.manager.stop()
+    whole = (l.folder / "manager.db").read_bytes()
+    ends = {}
+    for i in range(15):
+        data = bytearray(whole)
+        if i % 3 == 0:
+            del data[dice.randrange(len(data)):]
+        elif i % 3 == 1:
+            for _ in range(dice.choice((1, 20, 500))):
+                data[dice.randrange(len(data))] ^= 1 << dice.randrange(8)
+        else:
+            at = dice.randrange(len(data) // 4096) * 4096
+            data[at:at + 4096] = bytes(4096)
+        path, port = l.folder / f"damaged-{i}.db", lab.free_port()
+        path.write_bytes(data)
+        m = l.process(f"damaged-{i}", [
+            l.bin("proplet-manager"), "--mqtt", w.broker.url, "--entity", "other", "--http-port", port,
+            "--store", f"sqlite://{path}", "--log-level", "error"])
+        wait_until(lambda: not m.running() or lab.can_connect(port), 10, "it serves or ends")
+        http_ = lab.Http(f"http://127.0.0.1:{port}", seconds=10)
+        try:
+            for method, at in (("GET", "/tasks"), ("GET", "/proplets"), ("POST", "/tasks")):
+                r = http_.request(method, at, {"name": "a", "file": FILE} if method == "POST" else None)
+                expect(r.status in (200, 201, 500), f"{method} {at}: {r}")
+        except (OSError, http.client.HTTPException):
+            m.wait(10)
+        http_.close()
+        status = m.stop() if m.running() else m.wait()
+        expect(status in (0, 74, 78), f"exit status {status}; see {m.log_path}")
+        expect(status == 0 or "malformed" in m.log() or "not a database" in m.log(), m.log())
+        ends[status] = ends.get(status, 0) + 1
+    l.note(f"{ends.get(0, 0)} served, {15 - ends.get(0, 0)} ended with a reason")
+
+
 def test_sigterm_is_clean(l):
     w = World(l)
     w.worker()
