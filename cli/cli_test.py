@@ -259,6 +259,25 @@ def test_modules_and_status(l):
     p("status", status=1)
 
 
+def test_native_images(l):
+    p = Cli(l, Manager())
+    out = p("module", "compile", "add.wasm")[0]  # uploads it, waits for both targets
+    has(out, "x86_64", "thumbv7m", "ready", "1.2 KB", "185 ms")
+    has(p("module", "list")[0], "x86_64, thumbv7m")
+    digest = json.loads(p("module", "list", "-j")[0])[0]["digest"]
+    has(p("module", "compile", digest[7:15], "--target", "pdp11", status=70)[1], "pdp11: unknown target")
+    has(p("module", "list")[0], "x86_64, thumbv7m, pdp11 (failed)")
+    expect_eq(len(json.loads(p("module", "compile", digest, "-j")[0])["images"]), 3)
+    has(p("module", "compile", "nosuch", status=66)[1], "no module 'nosuch'")
+    has(p("module", "keys")[0], "5a" * 8, "5a" * 32)
+    expect_eq(p("module", "keys", "-q")[0], "5a" * 32 + "\n")
+    p("run", "add.wasm", "1", "2", "--aot", "always")
+    expect_eq([t["aot"] for t in p.manager.tasks.values()], ["always"])
+    old = Cli(l, Manager(old=True))
+    has(old("module", "compile", "add.wasm", status=69)[1], "keeps no modules")
+    old("module", "keys", status=66)
+
+
 def test_events(l):
     p = Cli(l, Manager())
     out, err = p("events", status=69)

@@ -56,6 +56,7 @@ class Manager:
     def __init__(self, old=False):
         self.old, self.lock = old, threading.Condition()
         self.tasks, self.modules, self.requests = {}, {}, []
+        self.images_of = {}
         self.jobs = {}
         self.nodes = [node(NODE, "big", True), node(NODE_2, "small", False)]
         outer = self
@@ -108,7 +109,9 @@ class Manager:
     def route(self, method, parts, query, body, headers):
         noun = parts[0]
         if noun == "modules" and not self.old:
-            return self.module(method, parts, body)
+            return self.module(method, parts, body, query)
+        if noun == "aot" and not self.old:
+            return 200, {"keys": [{"id": "5a" * 8, "public": "5a" * 32}], "targets": ["x86_64"]}
         if noun in ("tasks", "jobs", "workflows") and body and method == "POST":
             try:
                 body = json.loads(body)
@@ -134,15 +137,37 @@ class Manager:
 
     # ---- modules ----
 
-    def module(self, method, parts, body):
+    def images(self, digest):
+        """One more of a module's images is ready each time that somebody looks."""
+        rows = self.images_of.setdefault(digest, [])
+        for row in rows:
+            if row["state"] == "compiling":
+                bad = row["target"] == "pdp11"
+                row.update({"state": "failed", "error": "unknown target"} if bad else
+                           {"state": "ready", "size": 1200, "compile_ms": 185,
+                            "digest": "sha256:" + "77" * 32})
+                break
+        return rows
+
+    def module(self, method, parts, body, query):
+        if len(parts) == 3 and method == "POST":
+            if parts[1] not in self.modules:
+                return 404, {"error": "module not found"}
+            targets = [query["target"]] if "target" in query else ["x86_64", "thumbv7m"]
+            rows = self.images_of.setdefault(parts[1], [])
+            rows += [{"target": t, "state": "compiling"} for t in targets
+                     if t not in [r["target"] for r in rows]]
+            return 202, {"digest": parts[1], "targets": targets, "images": rows}
         if len(parts) == 2:
             known = self.modules.get(parts[1])
-            return (200, {"digest": parts[1], "size": known}) if known else (404, None)
+            return (200, {"digest": parts[1], "size": known,
+                          "images": self.images(parts[1])}) if known else (404, None)
         if method == "POST":
             digest = "sha256:" + hashlib.sha256(body).hexdigest()
             self.modules[digest] = len(body)
             return 201, {"digest": digest, "size": len(body)}
-        rows = [{"digest": d, "size": s} for d, s in self.modules.items()]
+        rows = [{"digest": d, "size": s, "images": self.images_of.get(d, [])}
+                for d, s in self.modules.items()]
         return 200, {"offset": 0, "limit": 100, "total": len(rows), "modules": rows}
 
     # ---- nodes ----

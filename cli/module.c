@@ -347,7 +347,22 @@ static int module_find(struct cli *cli, const char **digest)
 			      text_clean(word));
 }
 
-static bool is_coming(const json_t *images)
+static bool is_one_of(const json_t *targets, const char *target)
+{
+	const json_t *row = NULL;
+	size_t i = 0;
+
+	json_array_foreach(targets, i, row)
+	{
+		if (target != NULL && json_is_string(row) &&
+		    strcmp(json_string_value(row), target) == 0) {
+			return true;
+		}
+	}
+	return false;
+}
+
+static bool is_coming(const json_t *images, const json_t *targets)
 {
 	const json_t *row = NULL;
 	size_t i = 0;
@@ -356,7 +371,7 @@ static bool is_coming(const json_t *images)
 	{
 		const char *state = api_text(row, "state");
 
-		if (state != NULL &&
+		if (state != NULL && is_one_of(targets, api_text(row, "target")) &&
 		    (strcmp(state, "queued") == 0 || strcmp(state, "compiling") == 0)) {
 			return true;
 		}
@@ -364,8 +379,28 @@ static bool is_coming(const json_t *images)
 	return false;
 }
 
-/* Prints the images; the status tells whether all are there. */
-static int images_print(struct cli *cli, const json_t *module, const char *target)
+/* One image in the table; the status tells whether it is there. */
+static int image_row(struct table *t, const json_t *row)
+{
+	const char *target = api_text(row, "target"), *state = api_text(row, "state");
+	const char *error = api_text(row, "error");
+
+	table_add(t, target);
+	table_add(t, state);
+	table_add(t, error ? NULL : text_bytes(api_number(row, "size", 0)));
+	table_add(t, error ? NULL : text_ms(api_number(row, "compile_ms", 0)));
+	table_add(t, api_text(row, "digest"));
+	if (error != NULL) {
+		return fail(CLI_FAILED, "%s: %s", text_clean(target), text_clean(error));
+	}
+	return state != NULL && strcmp(state, "ready") == 0
+		       ? CLI_OK
+		       : fail(CLI_LIMIT, "%s is not ready yet; see: propctl module list",
+			      text_clean(target));
+}
+
+/* Prints the images that were asked for; the status tells whether all are there. */
+static int images_print(struct cli *cli, const json_t *module, const json_t *targets)
 {
 	struct table t = {.headers = {"TARGET", "STATE", "SIZE", "TOOK", "IMAGE", NULL}};
 	const json_t *row = NULL;
@@ -374,23 +409,10 @@ static int images_print(struct cli *cli, const json_t *module, const char *targe
 
 	json_array_foreach(json_object_get(module, "images"), i, row)
 	{
-		const char *of = api_text(row, "target"), *state = api_text(row, "state");
-		const char *error = api_text(row, "error");
+		if (is_one_of(targets, api_text(row, "target"))) {
+			int one = image_row(&t, row);
 
-		if (of == NULL || state == NULL || strcmp(state, "none") == 0 ||
-		    (target != NULL && strcmp(of, target) != 0)) {
-			continue;
-		}
-		table_add(&t, of);
-		table_add(&t, state);
-		table_add(&t, error ? NULL : text_bytes(api_number(row, "size", 0)));
-		table_add(&t, error ? NULL : text_ms(api_number(row, "compile_ms", 0)));
-		table_add(&t, api_text(row, "digest"));
-		if (error != NULL) {
-			status = fail(CLI_FAILED, "%s: %s", text_clean(of), text_clean(error));
-		} else if (strcmp(state, "ready") != 0 && status == CLI_OK) {
-			status = fail(CLI_LIMIT, "%s is not ready yet; see: propctl module list",
-				      text_clean(of));
+			status = one != CLI_OK ? one : status;
 		}
 	}
 	if (cli->json) {
@@ -406,8 +428,9 @@ enum {
 	POLL_MS = 10000,     /* of it, within one request */
 };
 
-/* Waits until no image of the module is on its way, or for left ms. */
-static int images_wait(struct cli *cli, const char *digest, uint64_t left, json_t **module)
+/* Waits until no image of the module for these targets is on its way, or for left ms. */
+static int images_wait(struct cli *cli, const char *digest, const json_t *targets, uint64_t left,
+		       json_t **module)
 {
 	for (;;) {
 		uint64_t wait = left < POLL_MS ? left : POLL_MS;
@@ -421,7 +444,7 @@ static int images_wait(struct cli *cli, const char *digest, uint64_t left, json_
 			return status;
 		}
 		left -= wait;
-		if (left == 0 || !is_coming(json_object_get(reply.json, "images"))) {
+		if (left == 0 || !is_coming(json_object_get(reply.json, "images"), targets)) {
 			*module = json_incref(reply.json);
 			http_free(&reply);
 			return CLI_OK;
@@ -434,7 +457,7 @@ int module_compile(struct cli *cli)
 {
 	const char *digest = NULL, *target = args_text(&cli->args, CLI_OPT_TARGET, NULL);
 	struct http_reply reply;
-	json_t *module = NULL;
+	json_t *module = NULL, *targets;
 	int status = module_find(cli, &digest);
 
 	if (status == CLI_OK) {
@@ -447,13 +470,15 @@ int module_compile(struct cli *cli)
 	if (status != CLI_OK) {
 		return status;
 	}
+	targets = json_incref(json_object_get(reply.json, "targets"));
 	http_free(&reply);
-	status = images_wait(cli, digest, args_number(&cli->args, CLI_OPT_WAIT, COMPILE_MS),
-			     &module);
+	status = images_wait(cli, digest, targets,
+			     args_number(&cli->args, CLI_OPT_WAIT, COMPILE_MS), &module);
 	if (status == CLI_OK) {
-		status = images_print(cli, module, target);
+		status = images_print(cli, module, targets);
 		json_decref(module);
 	}
+	json_decref(targets);
 	return status;
 }
 

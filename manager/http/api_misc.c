@@ -272,20 +272,23 @@ void api_module_compile(struct call *c)
 	struct listing one = {.s = c->s};
 	enum store_err err = store_module_get(c->s->store, c->segments[1], one_module, &one);
 	const char *wrong;
+	json_t *targets;
 
 	json_decref(one.json);
 	if (err != STORE_OK) {
 		call_store_error(c, err, "module");
 		return;
 	}
-	wrong = images_want(c->s, c->segments[1], call_query(c, "target"));
+	targets = json_array();
+	wrong = images_want(c->s, c->segments[1], call_query(c, "target"), targets);
 	if (wrong != NULL) {
+		json_decref(targets);
 		call_error(c, 409, "%s", wrong);
 		return;
 	}
 	call_json(c, 202,
-		  json_pack("{s:s, s:o}", "digest", c->segments[1], "images",
-			    images_json(c->s, c->segments[1])));
+		  json_pack("{s:s, s:o, s:o}", "digest", c->segments[1], "targets", targets,
+			    "images", images_json(c->s, c->segments[1])));
 }
 
 void api_aot(struct call *c)

@@ -741,7 +741,7 @@ static uint32_t targets_of_nodes(struct service *s, struct wanted *out)
 	return count;
 }
 
-const char *images_want(struct service *s, const char *module, const char *target)
+const char *images_want(struct service *s, const char *module, const char *target, json_t *targets)
 {
 	struct wanted wanted[TARGETS_MAX] = {0};
 	uint8_t digest[AOT_DIGEST_BYTES];
@@ -769,6 +769,7 @@ const char *images_want(struct service *s, const char *module, const char *targe
 			     wanted[i].target, wanted[i].is_signed, s->now_ms) == AOT_NONE) {
 			return "too many modules wait to be compiled";
 		}
+		json_array_append_new(targets, json_string(wanted[i].target));
 	}
 	pump(s);
 	return NULL;

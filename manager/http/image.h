@@ -72,8 +72,9 @@ bool image_is_good(struct service *s, const struct aot_image *image);
 
 /* The images of a module, for clients. */
 json_t *images_json(struct service *s, const char *module);
-/* Queues a module for a target (NULL: those of all workers that take images). NULL, or a sentence. */
-const char *images_want(struct service *s, const char *module, const char *target);
+/* Queues a module for a target (NULL: those of all workers that take images), which are added to the
+ * array. NULL, or a sentence. */
+const char *images_want(struct service *s, const char *module, const char *target, json_t *targets);
 /* What a client waits for (service_wait) until a module's images are there or failed; false when none
  * is on its way. key: MANAGER_ID_BYTES. */
 bool images_wait_key(struct service *s, const char *module, char *key);
