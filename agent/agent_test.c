@@ -461,6 +461,7 @@ TEST(start_again_after_the_end)
 	rig_free(r);
 }
 
+<<<<<<< ours
 /* What was refused stays refused: the manager may have given it to another. */
 TEST(a_refusal_is_for_good)
 {
@@ -483,6 +484,30 @@ TEST(a_refusal_is_for_good)
 	rig_clear(r);
 	rig_start(r, "more", "fake\nfunc f - i ret 7\n", "\"epoch\":2,");
 	NOT("refused");
+=======
+TEST(alive_with_more_leases_than_a_message_holds)
+{
+	struct rig *r = rig_new();
+	char id[64];
+
+	r->text_bytes = AGENT_TEXT_BYTES_MIN;
+	r->limits.tasks_max = 40;
+	rig_boot(r);
+	rig_online(r);
+	rig_run(r, 1);
+	for (int i = 0; i < 40; i++) {
+		snprintf(id, sizeof(id), "a-task-with-a-long-id-%02d", i);
+		rig_start(r, id, "fake\nfunc f - - sleep 100000\n",
+			  "\"capabilities\":[\"time\"],\"epoch\":1,");
+		if (i % 4 == 3) {
+			rig_clear(r);
+			rig_run(r, 10000);
+			SAW("publish control/proplet/alive");
+			NOT("too long");
+		}
+	}
+	SAW("\"tasks_more\":true");
+>>>>>>> theirs
 	rig_free(r);
 }
 
@@ -642,8 +667,13 @@ TEST_MAIN(T(connects_and_announces) T(backs_off_and_comes_back) T(runs_an_inline
 			  T(priorities_and_turns) T(latent_and_invoke) T(results_until_acknowledged)
 				  T(epochs) T(start_of_an_earlier_connection) T(
 					  lease_from_the_alive_message) T(start_again_after_the_end)
+<<<<<<< ours
 					  T(a_refusal_is_for_good) T(lease_policies)
 						  T(results_outlive_the_link)
+=======
+					  T(alive_with_more_leases_than_a_message_holds)
+						  T(lease_policies) T(results_outlive_the_link)
+>>>>>>> theirs
 							  T(cut_off_message_is_forgotten)
 								  T(offline_outputs_give_way)
 									  T(online_publishers_wait)

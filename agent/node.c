@@ -226,16 +226,15 @@ static bool emit_alive(struct agent *a)
 	if (a->node.battery_percent >= 0) {
 		WIRE_SET(&m, alive, battery_percent, BASE_MIN(a->node.battery_percent, 100));
 	}
-	if (list_held(a, &m.tasks) && wire_write(&wire_table_alive, &m, 0, NULL, 0) + 300 <=
-					      a->out->text_bytes - a->out->text_used) {
+	if (list_held(a, &m.tasks)) {
 		m.seen |= WIRE_BIT(alive, tasks);
-	} else {
+	}
+	if (!WIRE_HAS(&m, alive, tasks) || wire_write(&wire_table_alive, &m, 0, NULL, 0) + 300 >
+						   a->out->text_bytes - a->out->text_used) {
+		m.seen &= ~WIRE_BIT(alive, tasks);
 		WIRE_SET(&m, alive, tasks_more, true);
+		a->out->text_used = text_used;
 	}
-	if (WIRE_HAS(&m, alive, tasks)) {
-		return agent_publish(a, WIRE_TOPIC_ALIVE, &m, NONE);
-	}
-	a->out->text_used = text_used;
 	return agent_publish(a, WIRE_TOPIC_ALIVE, &m, NONE);
 }
 
