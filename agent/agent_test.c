@@ -461,7 +461,6 @@ TEST(start_again_after_the_end)
 	rig_free(r);
 }
 
-<<<<<<< ours
 /* What was refused stays refused: the manager may have given it to another. */
 TEST(a_refusal_is_for_good)
 {
@@ -484,7 +483,9 @@ TEST(a_refusal_is_for_good)
 	rig_clear(r);
 	rig_start(r, "more", "fake\nfunc f - i ret 7\n", "\"epoch\":2,");
 	NOT("refused");
-=======
+	rig_free(r);
+}
+
 TEST(alive_with_more_leases_than_a_message_holds)
 {
 	struct rig *r = rig_new();
@@ -507,7 +508,6 @@ TEST(alive_with_more_leases_than_a_message_holds)
 		}
 	}
 	SAW("\"tasks_more\":true");
->>>>>>> theirs
 	rig_free(r);
 }
 
@@ -667,13 +667,9 @@ TEST_MAIN(T(connects_and_announces) T(backs_off_and_comes_back) T(runs_an_inline
 			  T(priorities_and_turns) T(latent_and_invoke) T(results_until_acknowledged)
 				  T(epochs) T(start_of_an_earlier_connection) T(
 					  lease_from_the_alive_message) T(start_again_after_the_end)
-<<<<<<< ours
-					  T(a_refusal_is_for_good) T(lease_policies)
-						  T(results_outlive_the_link)
-=======
-					  T(alive_with_more_leases_than_a_message_holds)
+					  T(a_refusal_is_for_good) T(
+						  alive_with_more_leases_than_a_message_holds)
 						  T(lease_policies) T(results_outlive_the_link)
->>>>>>> theirs
 							  T(cut_off_message_is_forgotten)
 								  T(offline_outputs_give_way)
 									  T(online_publishers_wait)
