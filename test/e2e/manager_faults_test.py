@@ -5,6 +5,7 @@ result counts twice. The figures are printed."""
 import http.client
 import json
 import socket
+import sqlite3
 import threading
 
 import lab
@@ -225,6 +226,34 @@ def test_anything_but_a_broker(l):
     broker = l.broker(port=port)
     m.wait_log("connected to the broker", 40)
     expect(broker.running() and m.running(), "both run")
+
+
+def test_backed_up_while_it_runs(l):
+    """As operators do it, with SQLite's own means; and no second manager gets at the database."""
+    w = World(l)
+    w.worker()
+    load = Load(w, 300)
+    wait_until(lambda: len(load.accepted) > 100, 20, "some tasks")
+    had = list(load.accepted)
+    copy = sqlite3.connect(l.folder / "copy.db")
+    source = sqlite3.connect(l.folder / "manager.db")
+    source.backup(copy)
+    source.close()
+    copy.close()
+    status, _, err = l.run([l.bin("proplet-manager"), "--http-port", lab.free_port(), "--store",
+                            f"sqlite://{l.folder}/manager.db"])
+    expect(status == 78 and "another manager is using it" in err, err)
+    load.wait()
+    settled(w, load.accepted)
+    w.manager.stop()
+    port = lab.free_port()
+    l.process("restored", [l.bin("proplet-manager"), "--mqtt", w.broker.url, "--http-port", port,
+                           "--store", f"sqlite://{l.folder}/copy.db"])
+    wait_until(lambda: lab.can_connect(port), 10, "the restored one serves")
+    http_ = l.http(f"http://127.0.0.1:{port}")
+    missing = [i for i in had if http_.get(f"/tasks/{i}").status != 200]
+    l.note(f"{len(had)} acknowledged before the backup, {len(missing)} not in it")
+    expect_eq(missing, [])
 
 
 def test_damaged_database(l):
