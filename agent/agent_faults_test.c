@@ -339,7 +339,7 @@ TEST(store_full_while_an_inline_module_comes)
 	memset(script + strlen(script), '\n', 1500);
 	rig_base64(file, script, (uint32_t)strlen(script));
 	for (int i = 1; i < 6; i++) {
-		char id[8], want[32];
+		char id[16], want[40];
 
 		snprintf(id, sizeof(id), "a%d", i);
 		snprintf(want, sizeof(want), "{\"task_id\":\"%s\"", id);

@@ -44,7 +44,7 @@ class World:
             self.workers.append(l.process(f"worker{i}", [
                 l.bin("proplet"), "--mqtt-address", (link or self.broker).url, "--state-dir",
                 l.folder / f"state{i}", "--heartbeat-ms", 500, "--labels", f"n={i}"]))
-        self.wait_alive(workers)
+        wait_until(lambda: self.alive(announced=True) == workers, 20, "every worker is known")
 
     def ask(self, method, path, body=None, seconds=30):
         """The reply; asks again while the manager is away, if that is harmless (GET)."""
@@ -58,9 +58,10 @@ class World:
                     raise
                 wait_until(lambda: lab.can_connect(self.port), seconds, "the manager listens")
 
-    def alive(self):
+    def alive(self, announced=False):
+        """How many are; announced: of which the manager also knows what they are."""
         return sum(1 for p in self.ask("GET", "/proplets?limit=100").json()["proplets"]
-                   if p["alive"])
+                   if p["alive"] and (p["metadata"] or not announced))
 
     def wait_alive(self, count, seconds=20):
         wait_until(lambda: self.alive() == count, seconds, f"{count} workers alive", every=0.05)
