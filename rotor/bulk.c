@@ -31,7 +31,7 @@ static enum bulk trap_memory(struct exec *x, uint64_t end)
 {
 	const struct memory *m = x->in->memory;
 
-	if (m->used_only && end <= (uint64_t)m->pages << m->page_shift) {
+	if (m->used_only && end <= module_page_bytes(m->pages, m->page_shift)) {
 		return trap(x, ROTOR_TRAP_UNBACKED);
 	}
 	return trap(x, ROTOR_TRAP_MEMORY);
@@ -67,25 +67,35 @@ static enum bulk memory_fill(struct exec *x, uint32_t *o)
 	return advance(o, n, false);
 }
 
+/* Moves o[2] elements of 1 << shift bytes within or between memories or tables. */
+static enum bulk copy(uint8_t *to, const uint8_t *from, unsigned shift, uint32_t n, uint32_t *o)
+{
+	uint32_t rest = o[2] - n;
+
+	if (n == 0) {
+		return BULK_DONE;
+	}
+	if (o[0] <= o[1]) {
+		memmove(to + ((size_t)o[0] << shift), from + ((size_t)o[1] << shift),
+			(size_t)n << shift);
+		return advance(o, n, true);
+	}
+	/* From the end on, as the destination may lie over the source's rest. */
+	memmove(to + ((size_t)(o[0] + rest) << shift), from + ((size_t)(o[1] + rest) << shift),
+		(size_t)n << shift);
+	o[2] = rest;
+	return rest == 0 ? BULK_DONE : BULK_AGAIN;
+}
+
 static enum bulk memory_copy(struct exec *x, uint32_t *o)
 {
-	uint32_t n = BASE_MIN(o[2], (uint32_t)BULK_BYTES), rest = o[2] - n;
+	uint32_t n = BASE_MIN(o[2], (uint32_t)BULK_BYTES);
 
 	if (!inside(x->mem_bytes, o[0], o[2]) || !inside(x->mem_bytes, o[1], o[2])) {
 		return trap_memory(x, (uint64_t)BASE_MAX(o[0], o[1]) + o[2]);
 	}
 	x->cost = fuel_for(n, BYTES_PER_FUEL);
-	if (n == 0) {
-		return BULK_DONE;
-	}
-	if (o[0] <= o[1]) {
-		memmove(x->mem + o[0], x->mem + o[1], n);
-		return advance(o, n, true);
-	}
-	/* From the end on, as the destination may lie over the source's rest. */
-	memmove(x->mem + o[0] + rest, x->mem + o[1] + rest, n);
-	o[2] = rest;
-	return rest == 0 ? BULK_DONE : BULK_AGAIN;
+	return copy(x->mem, x->mem, 0, n, o);
 }
 
 static enum bulk memory_init(struct exec *x, uint32_t *o, uint32_t segment)
@@ -119,7 +129,7 @@ static enum bulk memory_grow_step(struct exec *x, uint32_t *o)
 		m->zeroed += n;
 		return BULK_AGAIN;
 	}
-	x->cost = (uint32_t)((((uint64_t)o[0] << m->page_shift) + BYTES_PER_FUEL - 1) /
+	x->cost = (uint32_t)((module_page_bytes(o[0], m->page_shift) + BYTES_PER_FUEL - 1) /
 			     BYTES_PER_FUEL);
 	o[0] = memory_grow(m, o[0]);
 	x->mem_bytes = m->backed;
@@ -144,22 +154,13 @@ static enum bulk table_fill(struct exec *x, struct table *t, uint32_t *o)
 
 static enum bulk table_copy(struct exec *x, struct table *to, const struct table *from, uint32_t *o)
 {
-	uint32_t n = BASE_MIN(o[2], (uint32_t)BULK_ELEMS), rest = o[2] - n;
+	uint32_t n = BASE_MIN(o[2], (uint32_t)BULK_ELEMS);
 
 	if (!inside(to->count, o[0], o[2]) || !inside(from->count, o[1], o[2])) {
 		return trap(x, ROTOR_TRAP_TABLE);
 	}
 	x->cost = fuel_for(n, ELEMS_PER_FUEL);
-	if (n == 0) {
-		return BULK_DONE;
-	}
-	if (o[0] <= o[1]) {
-		memmove(to->elems + o[0], from->elems + o[1], (size_t)n * 4);
-		return advance(o, n, true);
-	}
-	memmove(to->elems + o[0] + rest, from->elems + o[1] + rest, (size_t)n * 4);
-	o[2] = rest;
-	return rest == 0 ? BULK_DONE : BULK_AGAIN;
+	return copy((uint8_t *)to->elems, (const uint8_t *)from->elems, 2, n, o);
 }
 
 static enum bulk table_init(struct exec *x, struct table *t, uint32_t segment, uint32_t *o)

@@ -3,23 +3,30 @@
 #include "rotor/load.h"
 
 /* Kinds of immediates, one letter per opcode: '.' none, '!' no such opcode. */
-static const char plain[] =
+static const char plain[0x45] = /* below the numeric operations */
 	/* 00 */ "..bbb.!!!!!.llt."
 		 /* 10 */ "fyfy!!!!!!..S!!!"
 		 /* 20 */ "uuuuuuu!mmmmmmmm"
 		 /* 30 */ "mmmmmmmmmmmmmmmz"
-		 /* 40 */ "zijde..........."
-		 /* 50 */ "................"
-		 /* 60 */ "................"
-		 /* 70 */ "................"
-		 /* 80 */ "................"
-		 /* 90 */ "................"
-		 /* a0 */ "................"
-		 /* b0 */ "................"
-		 /* c0 */ ".....!!!!!!!!!!!"
-		 /* d0 */ "r.u!!!!!!!!!!!!!"
-		 /* e0 */ "!!!!!!!!!!!!!!!!"
-		 /* f0 */ "!!!!!!!!!!!!p!!!";
+		 /* 40 */ "zijde";
+enum {
+	OP_NUMERIC_LAST = 0xc4,
+	OP_REF_NULL = 0xd0,
+	OP_REF_IS_NULL,
+	OP_REF_FUNC,
+	OP_PREFIX = 0xfc
+};
+
+static char kind_of(uint8_t op)
+{
+	if (op < sizeof(plain)) {
+		return plain[op];
+	}
+	if (op <= OP_NUMERIC_LAST || op == OP_REF_IS_NULL) {
+		return '.';
+	}
+	return op == OP_REF_NULL ? 'r' : op == OP_REF_FUNC ? 'u' : '!';
+}
 
 /* After 0xfc: 's' segment and memory, 'w' two indices swapped on the way, 'v' two, 'Z' two zeros. */
 static const char prefixed[] = "........suZzwuvuuu";
@@ -30,7 +37,7 @@ static int zero_byte(struct rotor_loader *l)
 
 	TRY(load_u8(l, &b));
 	if (b != 0) {
-		return load_fail(l, ROTOR_ERR_MALFORMED, "zero byte expected");
+		return load_malformed(l, "zero byte expected");
 	}
 	return 0;
 }
@@ -46,7 +53,7 @@ static int block_type(struct rotor_loader *l, uint32_t *out)
 	}
 	*out = BLOCK_VALUE | (uint32_t)(t & 0x7f);
 	if (t < -64 || (t != -64 && (t < -4 || t > -1) && !type_is_ref((uint8_t)(t & 0x7f)))) {
-		return load_fail(l, ROTOR_ERR_MALFORMED, "malformed block type");
+		return load_malformed(l, "malformed block type");
 	}
 	return 0;
 }
@@ -57,7 +64,7 @@ static int select_type(struct rotor_loader *l, struct instr *in)
 
 	TRY(load_u32(l, &in->b));
 	if (in->b != 1) {
-		return load_fail(l, ROTOR_ERR_INVALID, "invalid result arity");
+		return load_invalid(l, "invalid result arity");
 	}
 	TRY(load_valtype(l, &type));
 	in->a = type;
@@ -68,7 +75,7 @@ static int mem_arg(struct rotor_loader *l, struct instr *in)
 {
 	TRY(load_u32(l, &in->b));
 	if (in->b >= 32) {
-		return load_fail(l, ROTOR_ERR_MALFORMED, "malformed memop flags");
+		return load_malformed(l, "malformed memop flags");
 	}
 	return load_u32(l, &in->a);
 }
@@ -140,8 +147,8 @@ int decode_instr(struct rotor_loader *l, struct instr *in)
 
 	TRY(load_u8(l, &op));
 	in->op = op;
-	if (plain[op] != 'p') {
-		return immediate(l, plain[op], in);
+	if (op != OP_PREFIX) {
+		return immediate(l, kind_of(op), in);
 	}
 	TRY(load_u32(l, &sub));
 	in->op = (uint16_t)(0x100 + BASE_MIN(sub, 255u));

@@ -18,7 +18,7 @@ static uint8_t *form_end(const struct rotor_loader *l)
 
 static int no_room(struct rotor_loader *l)
 {
-	return load_fail(l, ROTOR_ERR_MEMORY, "the block is too small for this module's code");
+	return load_fail(l, ROTOR_ERR_MEMORY, "the block is too small for this module");
 }
 
 /* Makes the gap below the map (or above it) at least bytes, if the other gap allows that. */
@@ -212,7 +212,7 @@ int emit_move(struct rotor_loader *l, const struct entry *e, uint16_t slot)
 {
 	uint16_t from;
 
-	if (e->kind == ENTRY_SUM || e->kind == ENTRY_SUM2) {
+	if (emit_is_sum(e)) {
 		TRY(move_sum(l, e, slot));
 	} else if (!emit_slot(e, &from)) {
 		TRY(move_const(l, e, slot));
@@ -287,10 +287,11 @@ uint16_t emit_variant(uint16_t base, uint16_t variants, unsigned operands, bool 
 
 unsigned emit_operands(unsigned operands, uint8_t type, uint16_t a, uint64_t b, uint16_t *units)
 {
-	bool long_b = operands == OPERANDS_SL || operands == OPERANDS_AL;
+	bool long_b = HAS_LONG && (operands == OPERANDS_SL || operands == OPERANDS_AL);
 	unsigned n = 0, b_units = 1;
 
-	if (operands != OPERANDS_AS && operands != OPERANDS_AK && operands != OPERANDS_AL) {
+	if (operands != OPERANDS_AS && operands != OPERANDS_AK &&
+	    !(HAS_LONG && operands == OPERANDS_AL)) {
 		units[n++] = a;
 	}
 	if (operands == OPERANDS_SA) {
@@ -330,6 +331,10 @@ static unsigned address_units(const struct pending *p, uint16_t *units)
 {
 	unsigned n = 0;
 
+	if (!HAS_SUM_LOADS) {
+		units[0] = p->a;
+		return p->operands == OPERANDS_S;
+	}
 	if (p->operands == OPERANDS_S || p->operands == OPERANDS_LOAD_SS ||
 	    p->operands == OPERANDS_SL) {
 		units[n++] = p->a;
@@ -352,7 +357,7 @@ static unsigned pending_units(const struct pending *p, const struct form_generic
 	unsigned n = 1;
 
 	if (info->class == CLASS_BIN || info->class == CLASS_CMP) {
-		return 1 + emit_operands(p->operands, info->in, p->a, p->b, units + 1);
+		return 1 + emit_operands(p->operands, form_type(info->in), p->a, p->b, units + 1);
 	}
 	if (info->class == CLASS_LOAD) {
 		n += address_units(p, units + n);
@@ -429,7 +434,7 @@ int emit_to_slot(struct rotor_loader *l, struct entry *e, uint16_t *slot)
 	if (e->kind == ENTRY_PENDING) {
 		TRY(emit_pending(l, e->pos));
 		e->kind = ENTRY_TEMP;
-	} else if (e->kind == ENTRY_CONST || e->kind == ENTRY_SUM || e->kind == ENTRY_SUM2) {
+	} else if (e->kind == ENTRY_CONST || emit_is_sum(e)) {
 		TRY(emit_move(l, e, e->pos));
 		e->kind = ENTRY_TEMP;
 	}
@@ -480,10 +485,10 @@ static unsigned cost_of(const struct translator *t, const struct entry *e, char 
 }
 
 enum {
-	PLACES = 7
+	PLACES = HAS_LONG ? 7 : 5
 };
-static const char places[PLACES][2] = {{'S', 'S'}, {'A', 'S'}, {'S', 'A'}, {'S', 'K'},
-				       {'A', 'K'}, {'S', 'L'}, {'A', 'L'}};
+static const char places[7][2] = {{'S', 'S'}, {'A', 'S'}, {'S', 'A'}, {'S', 'K'},
+				  {'A', 'K'}, {'S', 'L'}, {'A', 'L'}};
 
 /* The cheapest of the variants; a cost of COST_NEVER or more: none. */
 static unsigned choose(const struct translator *t, uint16_t variants, const struct entry *a,
@@ -530,7 +535,7 @@ static int bring(struct rotor_loader *l, struct entry *e, char where, uint64_t *
 		return emit_const_acc(l, e);
 	case ENTRY_SUM:
 	case ENTRY_SUM2:
-		return emit_sum(l, e, NO_SLOT);
+		return HAS_SUMS ? emit_sum(l, e, NO_SLOT) : 0;
 	default:
 		return 0;
 	}
@@ -583,7 +588,7 @@ int emit_bind_one(struct rotor_loader *l, uint16_t variants, struct entry *a, st
 		out->operands = OPERANDS_A;
 		return emit_const_acc(l, a);
 	}
-	if (a->kind == ENTRY_SUM || a->kind == ENTRY_SUM2) {
+	if (emit_is_sum(a)) {
 		out->operands = OPERANDS_A;
 		return emit_sum(l, a, NO_SLOT);
 	}

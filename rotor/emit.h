@@ -18,6 +18,18 @@ int emit_three(struct rotor_loader *l, unsigned op, unsigned a, unsigned b);
 /* Notes the place in the module of the operation that comes next. */
 int emit_map(struct rotor_loader *l, uint32_t offset);
 
+/* What the choice of variants has: what there is no variant for is not compiled. */
+enum {
+	HAS_SUM_LOADS = (MASK_LD & ~0xf) != 0, /* of addresses that are sums */
+	HAS_SUM_STORES = (MASK_ST_ALL >> OPERANDS_STORE_SLS) != 0,
+	HAS_SUMS = HAS_SUM_LOADS,
+	HAS_LONG = (MASK_ADD >> (2 * OPERANDS_SL)) != 0, /* 32-bit constants as operands */
+};
+static inline bool emit_is_sum(const struct entry *e)
+{
+	return HAS_SUMS && (e->kind == ENTRY_SUM || e->kind == ENTRY_SUM2);
+}
+
 /* The accumulators: what slots they hold the value of too. */
 void emit_forget(struct translator *t);
 /* cells from slot on were written by something that leaves accumulators alone. */

@@ -44,7 +44,7 @@ COLD_HANDLER(cold_trap_beyond)
 COLD_HANDLER(cold_trap_memory)
 {
 	const struct memory *m = X->in->memory;
-	bool unbacked = m->used_only && X->address < (uint64_t)m->pages << m->page_shift;
+	bool unbacked = m->used_only && X->address < module_page_bytes(m->pages, m->page_shift);
 
 	X->trap = unbacked ? ROTOR_TRAP_UNBACKED : ROTOR_TRAP_MEMORY;
 	CALL(cold_trap);

@@ -4,41 +4,41 @@
 #include "rotor/rotor.h"
 
 enum {
-	TYPE_u32 = ROTOR_I32,
-	TYPE_i32 = ROTOR_I32,
-	TYPE_u64 = ROTOR_I64,
-	TYPE_i64 = ROTOR_I64,
-	TYPE_f32 = ROTOR_F32,
-	TYPE_f64 = ROTOR_F64
+	TYPE_u32 = 0,
+	TYPE_i32 = 0,
+	TYPE_u64 = 1,
+	TYPE_i64 = 1,
+	TYPE_f32 = 2,
+	TYPE_f64 = 3
 };
 
 const struct form_generic_info form_generics[G_COUNT] = {
 #define R(name, in, out, set, ...)                                                                 \
-	{F_##name##_BASE, MASK_##set, CLASS_BIN, TYPE_##in, TYPE_##out, 0},
+	{F_##name##_BASE, MASK_##set, CLASS_BIN, 0, TYPE_##in, TYPE_##out},
 	FORM_BIN_LIST(R)
 #undef R
 #define R(name, in, out, set, ...)                                                                 \
-	{F_##name##_BASE, MASK_##set, CLASS_BIN, TYPE_##in, TYPE_##out, 1},
+	{F_##name##_BASE, MASK_##set, CLASS_BIN, 1, TYPE_##in, TYPE_##out},
 		FORM_DIV_LIST(R)
 #undef R
-#define R(name, in, set, ...) {F_##name##_BASE, MASK_##set, CLASS_CMP, TYPE_##in, ROTOR_I32, 0},
+#define R(name, in, set, ...) {F_##name##_BASE, MASK_##set, CLASS_CMP, 0, TYPE_##in, TYPE_i32},
 			FORM_CMP_LIST(R)
 #undef R
 #define R(name, in, out, set, ...)                                                                 \
-	{F_##name##_BASE, MASK_##set, CLASS_UN, TYPE_##in, TYPE_##out, 0},
+	{F_##name##_BASE, MASK_##set, CLASS_UN, 0, TYPE_##in, TYPE_##out},
 				FORM_UN_LIST(R)
 #undef R
 #define R(name, in, out, set, ...)                                                                 \
-	{F_##name##_BASE, MASK_##set, CLASS_UN, TYPE_##in, TYPE_##out, 1},
+	{F_##name##_BASE, MASK_##set, CLASS_UN, 1, TYPE_##in, TYPE_##out},
 					FORM_TRUNC_LIST(R)
 #undef R
-#define R(name, in, out, set) {F_##name##_BASE, MASK_##set, CLASS_LOAD, ROTOR_I32, TYPE_##out, 1},
+#define R(name, in, out, set) {F_##name##_BASE, MASK_##set, CLASS_LOAD, 1, TYPE_i32, TYPE_##out},
 						FORM_LOAD_LIST(R)
 #undef R
-#define R(name, in, out, set) {F_##name##_BASE, MASK_##set, CLASS_STORE, ROTOR_I32, TYPE_##out, 1},
+#define R(name, in, out, set) {F_##name##_BASE, MASK_##set, CLASS_STORE, 1, TYPE_i32, TYPE_##out},
 							FORM_STORE_LIST(R)
 #undef R
-#define R(name, in, set) {F_##name##_BASE, MASK_##set, CLASS_SELECT, ROTOR_I32, TYPE_##in, 0},
+#define R(name, in, set) {F_##name##_BASE, MASK_##set, CLASS_SELECT, 0, TYPE_i32, TYPE_##in},
 								FORM_SELECT_LIST(R)
 #undef R
 };

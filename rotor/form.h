@@ -92,10 +92,15 @@ enum form_class {
 struct form_generic_info {
 	uint16_t base;     /* first variant */
 	uint16_t variants; /* bit set of those that exist */
-	uint8_t class;
-	uint8_t in, out; /* enum rotor_type */
-	uint8_t traps;
+	uint8_t class: 3;
+	uint8_t traps: 1;
+	uint8_t in: 2, out: 2; /* see form_type */
 };
+/* The enum rotor_type that 0 to 3 stand for in the table: I32, I64, F32, F64. */
+static inline uint8_t form_type(unsigned type)
+{
+	return (uint8_t)(0x7f - type);
+}
 extern const struct form_generic_info form_generics[G_COUNT];
 
 /* Two operations that follow each other and the one that does both. */

@@ -44,17 +44,15 @@ static uint32_t table_spare(const struct rotor_module *m, const struct rotor_lim
 }
 
 /* The heap lies above what the module uses; the memory gets as many pages as that takes. */
-static void place_heap(const struct rotor_module *m, const struct rotor_limits *limits,
-		       struct layout *o)
+static void place_heap(uint64_t used, const struct rotor_limits *limits, struct layout *o)
 {
-	uint64_t at = base_align_up((size_t)module_memory_used(m), 16);
-
-	if (limits->heap_bytes == 0 || !m->memory.present || m->memory.imported) {
+	if (limits->heap_bytes == 0) {
 		return;
 	}
-	o->heap_at = (uint32_t)at;
+	used = (used + 15) & ~UINT64_C(15);
+	o->heap_at = (uint32_t)used;
 	o->heap_bytes = limits->heap_bytes & ~15u;
-	if (at + o->heap_bytes > UINT32_MAX) {
+	if (used + o->heap_bytes > UINT32_MAX) {
 		o->fits = false;
 	}
 }
@@ -63,46 +61,48 @@ static void place_memory(const struct rotor_module *m, const struct rotor_limits
 			 struct layout *o)
 {
 	const struct memory_type *t = &m->memory;
-	uint64_t page = UINT64_C(1) << t->page_shift, declared, wanted, max;
+	uint64_t page = module_page_bytes(1, t->page_shift), used = module_memory_used(m), wanted,
+		 max;
 
 	if (!t->present || t->imported) {
 		return;
 	}
-	place_heap(m, limits, o);
-	declared = (uint64_t)t->limits.min << t->page_shift;
-	wanted = BASE_MAX(declared, (uint64_t)o->heap_at + o->heap_bytes);
-	o->pages = (uint32_t)((wanted + page - 1) >> t->page_shift);
+	place_heap(used, limits, o);
+	wanted = module_page_bytes(t->limits.min, t->page_shift);
+	wanted = BASE_MAX(wanted, (uint64_t)o->heap_at + o->heap_bytes);
+	wanted += page - 1;
+	o->pages = (uint32_t)(t->page_shift == 0 ? wanted : wanted >> 16);
 	if (o->pages > t->limits.max) {
 		o->fits = false;
 	}
-	o->memory_backed = (uint64_t)o->pages << t->page_shift;
+	o->memory_backed = module_page_bytes(o->pages, t->page_shift);
 	o->memory_room = o->memory_backed;
 	if (limits->memory_used_only && !m->memory_grows && t->page_shift == 16) {
-		o->memory_backed =
-			BASE_MAX(module_memory_used(m), (uint64_t)o->heap_at + o->heap_bytes);
+		o->memory_backed = BASE_MAX(used, (uint64_t)o->heap_at + o->heap_bytes);
 		o->memory_backed = BASE_MIN((o->memory_backed + 7) & ~UINT64_C(7), o->memory_room);
 		o->memory_room = o->memory_backed;
 		o->used_only = true;
 		return;
 	}
-	max = t->limits.max == UINT32_MAX && t->page_shift == 16 ? 65536 : t->limits.max;
-	max = BASE_MIN(max << t->page_shift, limits->memory_bytes_max) & ~(page - 1);
+	max = t->page_shift == 16 ? BASE_MIN(t->limits.max, UINT32_C(65536)) : t->limits.max;
+	max = module_page_bytes((uint32_t)max, t->page_shift);
+	max = BASE_MIN(max, limits->memory_bytes_max) & ~(page - 1);
 	if (limits->memory_bytes_max != 0 && o->memory_backed > limits->memory_bytes_max) {
 		o->fits = false;
 	}
 	o->memory_room = BASE_MAX(o->memory_room, max);
 }
 
-/* Reserves bytes for a part. */
-static size_t part(struct layout *o, uint64_t bytes)
+/* Reserves a part of count items. */
+static size_t part(struct layout *o, size_t count, size_t bytes)
 {
 	size_t at = o->bytes;
 
-	if (bytes > SIZE_MAX / 2 - o->bytes) {
+	if (count > (SIZE_MAX / 2 - o->bytes) / bytes) {
 		o->fits = false;
 		return at;
 	}
-	o->bytes = base_align_up(o->bytes + (size_t)bytes, 8);
+	o->bytes = base_align_up(o->bytes + count * bytes, 8);
 	return at;
 }
 
@@ -118,16 +118,16 @@ static struct layout lay_out(const struct rotor_module *m, const struct rotor_li
 	place_memory(m, limits, &o);
 	o.stack_cells = (limits->stack_bytes != 0 ? limits->stack_bytes : STACK_BYTES_DEFAULT) / 4;
 	o.stack_cells = BASE_MIN(o.stack_cells, UINT32_C(0x3fffffff));
-	part(&o, sizeof(struct rotor_instance));
-	o.tables = part(&o, own * sizeof(struct table));
-	o.table_ptrs = part(&o, m->table_count * UINT64_C(8));
-	o.bindings = part(&o, m->func_imports * sizeof(struct binding));
-	o.global_ptrs = part(&o, m->global_imports * UINT64_C(8));
-	o.globals = part(&o, m->global_cells * UINT64_C(4));
-	o.dropped = part(&o, ((uint64_t)m->elem_count + m->data_count + 7) / 8);
-	o.elems = part(&o, elems * 4);
-	o.stack = part(&o, (o.stack_cells + STACK_SPARE_CELLS) * UINT64_C(4));
-	o.memory = part(&o, o.memory_room);
+	part(&o, 1, sizeof(struct rotor_instance));
+	o.tables = part(&o, own, sizeof(struct table));
+	o.table_ptrs = part(&o, m->table_count, 8);
+	o.bindings = part(&o, m->func_imports, sizeof(struct binding));
+	o.global_ptrs = part(&o, m->global_imports, 8);
+	o.globals = part(&o, m->global_cells, 4);
+	o.dropped = part(&o, ((size_t)m->elem_count + m->data_count + 7) / 8, 1);
+	o.elems = part(&o, (size_t)BASE_MIN(elems, SIZE_MAX), 4);
+	o.stack = part(&o, o.stack_cells + STACK_SPARE_CELLS, 4);
+	o.memory = part(&o, (size_t)BASE_MIN(o.memory_room, SIZE_MAX), 1);
 	return o;
 }
 
@@ -158,6 +158,11 @@ enum rotor_err instance_fail(struct rotor_diag *diag, enum rotor_err code, const
 	}
 	diag->text[n + name_bytes] = 0;
 	return code;
+}
+
+enum rotor_err instance_error(struct rotor_diag *diag, enum rotor_err code, const char *text)
+{
+	return instance_fail(diag, code, text, NULL, 0);
 }
 
 static void set_pointers(struct rotor_instance *in, const struct layout *o)
@@ -265,18 +270,17 @@ enum rotor_err rotor_instantiate(void *block, size_t block_bytes, const struct r
 	struct rotor_instance *in = block;
 
 	if (!o.fits) {
-		return instance_fail(diag, ROTOR_ERR_LIMIT,
-				     "the module needs more memory than the limits allow", NULL, 0);
+		return instance_error(diag, ROTOR_ERR_LIMIT,
+				      "more memory is needed than the limits allow");
 	}
-	if (m->native != NULL && m->memory.present && !m->memory.imported &&
-	    o.memory_backed < m->native->memory_bytes) {
-		return instance_fail(diag, ROTOR_ERR_LIMIT,
-				     "native code needs all the memory that the module declares",
-				     NULL, 0);
+	if (module_native(m) != NULL && m->memory.present && !m->memory.imported &&
+	    o.memory_backed < module_native(m)->memory_bytes) {
+		return instance_error(diag, ROTOR_ERR_LIMIT,
+				      "native code needs all the memory that the module declares");
 	}
 	if (block_bytes < o.bytes) {
-		return instance_fail(diag, ROTOR_ERR_MEMORY,
-				     "the block is too small for an instance", NULL, 0);
+		return instance_error(diag, ROTOR_ERR_MEMORY,
+				      "the block is too small for an instance");
 	}
 	memset(in, 0, o.stack);
 	in->magic = INSTANCE_MAGIC;
@@ -325,18 +329,16 @@ enum rotor_err rotor_attach(void *block, size_t block_bytes, const struct rotor_
 
 	if (block_bytes < sizeof(*in) || in->magic != INSTANCE_MAGIC ||
 	    in->module_hash != m->hash) {
-		return instance_fail(diag, ROTOR_ERR_ARGUMENT,
-				     "the block holds no instance of this module", NULL, 0);
+		return instance_error(diag, ROTOR_ERR_ARGUMENT,
+				      "the block holds no instance of this module");
 	}
-	if (m->native != NULL && in->activation != 0) {
-		return instance_fail(diag, ROTOR_ERR_UNSUPPORTED,
-				     "a program in native code cannot be moved while it runs", NULL,
-				     0);
+	if (module_native(m) != NULL && in->activation != 0) {
+		return instance_error(diag, ROTOR_ERR_UNSUPPORTED,
+				      "a program in native code cannot be moved while it runs");
 	}
 	if (in->linked) {
-		return instance_fail(diag, ROTOR_ERR_UNSUPPORTED,
-				     "an instance that is linked to others cannot be moved", NULL,
-				     0);
+		return instance_error(diag, ROTOR_ERR_UNSUPPORTED,
+				      "a linked instance cannot be moved");
 	}
 	in->module = m;
 	in->imports = imports;
@@ -344,8 +346,8 @@ enum rotor_err rotor_attach(void *block, size_t block_bytes, const struct rotor_
 	limits = limits_of(in);
 	o = lay_out(m, &limits);
 	if (!o.fits || o.bytes > block_bytes || o.bytes != in->block_bytes) {
-		return instance_fail(diag, ROTOR_ERR_ARGUMENT,
-				     "the block is shorter than its instance", NULL, 0);
+		return instance_error(diag, ROTOR_ERR_ARGUMENT,
+				      "the block is shorter than its instance");
 	}
 	set_pointers(in, &o);
 	set_own(in, &o);

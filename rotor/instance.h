@@ -15,7 +15,7 @@
 		uint64_t name##_8;                                                                 \
 	}
 
-#define INSTANCE_MAGIC 0x31725052u
+#define INSTANCE_MAGIC 0x32725052u
 
 /* Funcrefs are shared through tables: instance number of the group, function index plus 1. */
 enum {
@@ -81,25 +81,9 @@ enum init_state {
 };
 
 struct rotor_instance {
-	uint64_t block_bytes, module_hash;
 	uint32_t magic;
-	HOST_PTR(const struct rotor_module *, module);
-	HOST_PTR(const struct rotor_imports *, imports);
-	HOST_PTR(struct rotor_instance *, next); /* ring of the group */
-	HOST_PTR(struct memory *, memory);       /* own or another's; NULL: none */
-	HOST_PTR(struct table *, tables);        /* own ones */
-	HOST_PTR(uint64_t *, table_ptrs);        /* struct table * of all tables, 8 bytes each */
-	HOST_PTR(struct binding *, bindings);    /* of imported functions */
-	HOST_PTR(uint64_t *, global_ptrs);       /* uint32_t * of imported globals */
-	HOST_PTR(uint32_t *, globals);
-	HOST_PTR(uint32_t *, stack);
-	HOST_PTR(uint8_t *, dropped); /* bit per element segment, then per data segment */
-	union {
-		struct rotor_call call; /* filled when rotor_pending is asked */
-		uint64_t call_8[4];
-	};
-	uint64_t fuel_used;
-	struct memory own_memory;
+	uint8_t state, init, trap;
+	bool running, has_results, linked;
 	uint32_t number; /* in the group */
 	uint32_t interrupt;
 	uint32_t stack_cells;
@@ -109,13 +93,28 @@ struct rotor_instance {
 	uint32_t cross_func, cross_number; /* function of another instance that is called */
 	uint32_t deepest; /* number of the instance that runs on this one's behalf */
 	uint32_t result_at, result_func;
-	uint32_t init_at;
 	uint32_t heap_at, heap_bytes;
+	HOST_PTR(const struct rotor_module *, module);
+	HOST_PTR(uint32_t *, stack);
+	HOST_PTR(struct rotor_instance *, next); /* ring of the group */
+	HOST_PTR(struct memory *, memory);       /* own or another's; NULL: none */
+	HOST_PTR(uint64_t *, table_ptrs);        /* struct table * of all tables, 8 bytes each */
+	HOST_PTR(uint32_t *, globals);
+	HOST_PTR(const struct rotor_imports *, imports);
+	HOST_PTR(struct table *, tables);     /* own ones */
+	HOST_PTR(struct binding *, bindings); /* of imported functions */
+	HOST_PTR(uint64_t *, global_ptrs);    /* uint32_t * of imported globals */
+	HOST_PTR(uint8_t *, dropped);         /* bit per element segment, then per data segment */
+	uint64_t fuel_used;
+	struct memory own_memory;
+	uint64_t block_bytes, module_hash;
+	union {
+		struct rotor_call call; /* filled when rotor_pending is asked */
+		uint64_t call_8[4];
+	};
 	uint32_t table_elems_max; /* the limit that the tables' rooms were shared out from */
 	int32_t exit_code;
 	uint32_t host_charge; /* of host functions, not yet taken from the fuel */
-	uint8_t state, init, trap;
-	bool running, has_results, linked;
 	char detail[64];
 };
 
@@ -181,6 +180,8 @@ enum rotor_err link_imports(struct rotor_instance *in, const struct rotor_import
 bool link_same_type(const struct functype *a, const struct functype *b);
 enum rotor_err instance_fail(struct rotor_diag *diag, enum rotor_err code, const char *text,
 			     const char *name, size_t name_bytes);
+/* The same without a name. */
+enum rotor_err instance_error(struct rotor_diag *diag, enum rotor_err code, const char *text);
 
 /* exec.c: runs from pc and fp on until it stops. */
 enum stop {

@@ -103,8 +103,8 @@ static enum rotor_err join(struct rotor_instance *fresh, struct rotor_instance *
 		return ROTOR_OK;
 	}
 	if (any_active(fresh)) {
-		return instance_fail(diag, ROTOR_ERR_STATE,
-				     "two groups of instances meet while one is running", NULL, 0);
+		return instance_error(diag, ROTOR_ERR_STATE,
+				      "two groups of instances meet while one is running");
 	}
 	do {
 		number = i->number;
@@ -113,8 +113,8 @@ static enum rotor_err join(struct rotor_instance *fresh, struct rotor_instance *
 			number++;
 		}
 		if (number > GROUP_MAX) {
-			return instance_fail(diag, ROTOR_ERR_LIMIT,
-					     "more than 4095 instances are linked", NULL, 0);
+			return instance_error(diag, ROTOR_ERR_LIMIT,
+					      "more than 4095 instances are linked");
 		}
 		TRY(renumber(i, number));
 		i = i->next;

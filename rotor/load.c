@@ -9,6 +9,7 @@
  * Not:    what the items mean (load_sections.c, load_segments.c, load_code.c, validate.c).
  * Spec:   WebAssembly 2.0 5.2 (values), 5.5 (modules).
  */
+#include "rotor/instance.h"
 #include "rotor/load.h"
 
 int load_fail(struct rotor_loader *l, enum rotor_err code, const char *text)
@@ -43,6 +44,21 @@ int load_fail_idx(struct rotor_loader *l, enum rotor_err code, const char *text,
 	return (int)code;
 }
 
+int load_malformed(struct rotor_loader *l, const char *text)
+{
+	return load_fail(l, ROTOR_ERR_MALFORMED, text);
+}
+
+int load_invalid(struct rotor_loader *l, const char *text)
+{
+	return load_fail(l, ROTOR_ERR_INVALID, text);
+}
+
+int load_unknown(struct rotor_loader *l, const char *text, uint32_t idx)
+{
+	return load_fail_idx(l, ROTOR_ERR_INVALID, text, idx);
+}
+
 /* ---- memory ---- */
 
 void *load_alloc(struct rotor_loader *l, size_t bytes, size_t align)
@@ -62,7 +78,7 @@ void *load_alloc_temp(struct rotor_loader *l, size_t bytes)
 {
 	bytes = base_align_up(bytes, 8);
 	if (bytes > (size_t)(l->high - l->low)) {
-		load_fail(l, ROTOR_ERR_MEMORY, "the block is too small for loading this module");
+		load_fail(l, ROTOR_ERR_MEMORY, "the block is too small for this module");
 		return NULL;
 	}
 	l->high -= bytes;
@@ -76,7 +92,7 @@ void *load_alloc_temp(struct rotor_loader *l, size_t bytes)
 static int out_of_bytes(struct rotor_loader *l)
 {
 	if (l->start_offset + (uint32_t)(l->end - l->start) >= l->limit) {
-		return load_fail(l, ROTOR_ERR_MALFORMED, "unexpected end of section or function");
+		return load_malformed(l, "unexpected end of section or function");
 	}
 	return LOAD_MORE;
 }
@@ -112,12 +128,12 @@ static int leb(struct rotor_loader *l, unsigned bits, bool is_signed, uint64_t *
 		}
 	}
 	if (byte & 0x80) {
-		return load_fail(l, ROTOR_ERR_MALFORMED, "integer representation too long");
+		return load_malformed(l, "integer representation too long");
 	}
 	/* The last byte: its unused bits must be zeros, or copies of the sign. */
 	rest = (uint8_t)((byte & 0x7f) >> (bits - shift - (is_signed ? 1 : 0)));
 	if (rest != 0 && !(is_signed && rest == 0x7f >> (bits - shift - 1))) {
-		return load_fail(l, ROTOR_ERR_MALFORMED, "integer too large");
+		return load_malformed(l, "integer too large");
 	}
 	if (is_signed && rest != 0 && bits < 64) {
 		v |= ~UINT64_C(0) << bits;
@@ -173,7 +189,7 @@ int load_count(struct rotor_loader *l, uint32_t *out)
 {
 	TRY(load_u32(l, out));
 	if (*out > l->limit - load_offset(l)) {
-		return load_fail(l, ROTOR_ERR_MALFORMED, "unexpected end: the count is too large");
+		return load_malformed(l, "unexpected end: longer than its section");
 	}
 	return 0;
 }
@@ -182,7 +198,7 @@ int load_valtype(struct rotor_loader *l, uint8_t *out)
 {
 	TRY(load_u8(l, out));
 	if ((*out < ROTOR_F64 || *out > ROTOR_I32) && !type_is_ref(*out)) {
-		return load_fail(l, ROTOR_ERR_MALFORMED, "malformed value type");
+		return load_malformed(l, "malformed value type");
 	}
 	return 0;
 }
@@ -191,7 +207,7 @@ int load_reftype(struct rotor_loader *l, uint8_t *out)
 {
 	TRY(load_u8(l, out));
 	if (!type_is_ref(*out)) {
-		return load_fail(l, ROTOR_ERR_MALFORMED, "malformed reference type");
+		return load_malformed(l, "malformed reference type");
 	}
 	return 0;
 }
@@ -241,7 +257,7 @@ int load_name(struct rotor_loader *l, uint8_t then, const uint8_t **at)
 
 	TRY(load_u32(l, &bytes));
 	if (bytes > l->limit - load_offset(l)) {
-		return load_fail(l, ROTOR_ERR_MALFORMED, "unexpected end: the name is too long");
+		return load_malformed(l, "unexpected end: longer than its section");
 	}
 	if (at != NULL) {
 		*at = l->stays ? here : l->low;
@@ -267,7 +283,7 @@ int step_name(struct rotor_loader *l)
 	}
 	for (uint32_t i = 0; i < n; i++) {
 		if (!utf8_feed(&l->utf8, l->p[i])) {
-			return load_fail(l, ROTOR_ERR_MALFORMED, "malformed UTF-8 encoding");
+			return load_malformed(l, "malformed UTF-8 encoding");
 		}
 	}
 	if (l->temp_u32) {
@@ -279,7 +295,7 @@ int step_name(struct rotor_loader *l)
 	l->left -= n;
 	if (l->left == 0) {
 		if (l->utf8.need != 0) {
-			return load_fail(l, ROTOR_ERR_MALFORMED, "malformed UTF-8 encoding");
+			return load_malformed(l, "malformed UTF-8 encoding");
 		}
 		l->step = l->name_then;
 	}
@@ -295,11 +311,11 @@ static int step_magic(struct rotor_loader *l)
 	TRY(load_bytes(l, &b, 8));
 	if (memcmp(b, "\0asm", 4) != 0) {
 		l->p = b;
-		return load_fail(l, ROTOR_ERR_MALFORMED, "magic header not detected");
+		return load_malformed(l, "magic header not detected");
 	}
 	if (base_load_u32(b + 4) != 1) {
 		l->p = b + 4;
-		return load_fail(l, ROTOR_ERR_MALFORMED, "unknown binary version");
+		return load_malformed(l, "unknown binary version");
 	}
 	l->step = STEP_SECTION;
 	return 0;
@@ -343,11 +359,11 @@ static int step_section(struct rotor_loader *l)
 	TRY(load_u8(l, &id));
 	TRY(load_u32(l, &bytes));
 	if (id >= SECTION_IDS) {
-		return load_fail(l, ROTOR_ERR_MALFORMED, "malformed section id");
+		return load_malformed(l, "malformed section id");
 	}
 	end = load_offset(l) + bytes;
 	if (end < bytes) {
-		return load_fail(l, ROTOR_ERR_MALFORMED, "unexpected end: the section is too long");
+		return load_malformed(l, "unexpected end: the section is too long");
 	}
 	l->section = id;
 	l->section_end = end;
@@ -357,9 +373,7 @@ static int step_section(struct rotor_loader *l)
 		return 0;
 	}
 	if (sections[id].rank <= l->rank) {
-		return load_fail(l, ROTOR_ERR_MALFORMED,
-				 "unexpected content after last section: wrong order or a second "
-				 "section of a kind");
+		return load_malformed(l, "unexpected content after last section: wrong order");
 	}
 	TRY(prepare_until(l, sections[id].rank));
 	l->rank = sections[id].rank;
@@ -392,8 +406,7 @@ static int step_next(struct rotor_loader *l)
 		return 0;
 	}
 	if (load_offset(l) != l->section_end) {
-		return load_fail(l, ROTOR_ERR_MALFORMED,
-				 "section size mismatch: bytes are left in the section");
+		return load_malformed(l, "section size mismatch: bytes are left");
 	}
 	l->limit = UINT32_MAX;
 	l->step = STEP_SECTION;
@@ -641,19 +654,17 @@ enum rotor_err rotor_load_begin(void *block, size_t block_bytes, struct rotor_lo
 static int check_end(struct rotor_loader *l)
 {
 	if (l->step != STEP_SECTION || l->carry_bytes > 0) {
-		return load_fail(l, ROTOR_ERR_MALFORMED, "unexpected end of the module");
+		return load_malformed(l, "unexpected end of the module");
 	}
 	TRY(prepare_until(l, RANK_END));
 	if (l->func_bodies != l->func_defined) {
-		return load_fail(l, ROTOR_ERR_MALFORMED,
-				 "function and code section have inconsistent lengths");
+		return load_malformed(l, "function and code section have inconsistent lengths");
 	}
 	if (l->data_needed && !l->data_counted) {
-		return load_fail(l, ROTOR_ERR_INVALID, "unknown data segment");
+		return load_invalid(l, "unknown data segment");
 	}
 	if (l->data_counted && l->data_count != l->m->data_count) {
-		return load_fail(l, ROTOR_ERR_MALFORMED,
-				 "data count and data section have inconsistent lengths");
+		return load_malformed(l, "data count and data section have inconsistent lengths");
 	}
 	return 0;
 }
@@ -676,16 +687,11 @@ const struct rotor_diag *rotor_load_diag(const struct rotor_loader *l)
 enum rotor_err rotor_load(void *block, size_t block_bytes, const void *wasm, size_t wasm_bytes,
 			  unsigned flags, const struct rotor_module **out, struct rotor_diag *diag)
 {
-	static const struct rotor_diag no_room = {ROTOR_ERR_MEMORY, 0,
-						  "the block is too small for loading a module"};
 	struct rotor_loader *l;
 	enum rotor_err err = rotor_load_begin(block, block_bytes, &l);
 
 	if (err != ROTOR_OK) {
-		if (diag != NULL) {
-			*diag = no_room;
-		}
-		return err;
+		return instance_error(diag, err, "the block is too small for this module");
 	}
 	l->stays = (flags & ROTOR_LOAD_BYTES_STAY) != 0;
 	err = rotor_load_feed(l, wasm, wasm_bytes);

@@ -186,6 +186,10 @@ struct rotor_loader {
 /* load.c: errors, memory, reading */
 int load_fail(struct rotor_loader *l, enum rotor_err code, const char *text);
 int load_fail_idx(struct rotor_loader *l, enum rotor_err code, const char *text, uint32_t idx);
+/* The same with the codes of most: MALFORMED, INVALID, INVALID with a number. */
+int load_malformed(struct rotor_loader *l, const char *text);
+int load_invalid(struct rotor_loader *l, const char *text);
+int load_unknown(struct rotor_loader *l, const char *text, uint32_t idx);
 static inline uint32_t load_offset(const struct rotor_loader *l)
 {
 	return l->start_offset + (uint32_t)(l->p - l->start);

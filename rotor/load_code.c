@@ -10,7 +10,7 @@ int step_body(struct rotor_loader *l)
 
 	TRY(load_u32(l, &bytes));
 	if (bytes > l->section_end - load_offset(l) || bytes == 0) {
-		return load_fail(l, ROTOR_ERR_MALFORMED, "unexpected end: function body too long");
+		return load_malformed(l, "unexpected end: longer than its section");
 	}
 	if (bytes > INT32_MAX) {
 		return load_fail(l, ROTOR_ERR_LIMIT, "a function body is over 2 GiB");
@@ -43,7 +43,7 @@ static int add_locals(struct rotor_loader *l, uint32_t count, uint8_t type)
 	uint64_t cells = b->local_cells + (uint64_t)count * type_cells(type);
 
 	if (count > UINT32_MAX - b->local_count) {
-		return load_fail(l, ROTOR_ERR_MALFORMED, "too many locals");
+		return load_malformed(l, "too many locals");
 	}
 	b->local_count += count;
 	if (last != NULL && last->type == type) {
@@ -123,9 +123,7 @@ bool validate_local(const struct body *b, uint32_t idx, uint8_t *type, uint16_t 
 static int end_body(struct rotor_loader *l)
 {
 	if (load_offset(l) != l->body.end) {
-		return load_fail(
-			l, ROTOR_ERR_MALFORMED,
-			"section size mismatch: the function body is longer than its code");
+		return load_fail(l, ROTOR_ERR_MALFORMED, "section size mismatch: function body");
 	}
 	if (l->body.skim) {
 		l->error = ROTOR_ERR_INVALID;
@@ -154,7 +152,7 @@ static int or_skim(struct rotor_loader *l, int err)
 static int read_targets(struct rotor_loader *l, uint32_t count)
 {
 	if (count >= l->body.end - load_offset(l)) {
-		return load_fail(l, ROTOR_ERR_MALFORMED, "unexpected end: too many targets");
+		return load_malformed(l, "unexpected end: too many targets");
 	}
 	l->body.targets_left = count + 1;
 	l->step = STEP_TARGETS;

@@ -2,6 +2,13 @@
 /* The items of the sections from types to start. Spec: WebAssembly 2.0 5.5.4 to 5.5.11, 3.4. */
 #include "rotor/load.h"
 
+static int item_done(struct rotor_loader *l)
+{
+	l->i++;
+	l->step = STEP_NEXT;
+	return 0;
+}
+
 /* ---- types ---- */
 
 enum {
@@ -22,7 +29,7 @@ int step_type(struct rotor_loader *l)
 
 	TRY(load_u8(l, &kind));
 	if (kind != 0x60) {
-		return load_fail(l, ROTOR_ERR_MALFORMED, "malformed function type");
+		return load_malformed(l, "malformed function type");
 	}
 	t = load_alloc(l, sizeof(struct functype), 4);
 	CHECK(t != NULL, (int)l->error);
@@ -92,9 +99,7 @@ int step_type_values(struct rotor_loader *l)
 		return 0;
 	}
 	intern_type(l);
-	l->i++;
-	l->step = STEP_NEXT;
-	return 0;
+	return item_done(l);
 }
 
 uint16_t load_first_type(const struct rotor_module *m, uint32_t idx)
@@ -113,7 +118,7 @@ static int read_type_idx(struct rotor_loader *l, uint16_t *out)
 
 	TRY(load_u32(l, &idx));
 	if (idx >= l->m->type_count) {
-		return load_fail_idx(l, ROTOR_ERR_INVALID, "unknown type", idx);
+		return load_unknown(l, "unknown type", idx);
 	}
 	*out = load_first_type(l->m, idx);
 	return 0;
@@ -126,9 +131,8 @@ static int read_limits(struct rotor_loader *l, uint8_t flags_allowed, uint8_t *f
 {
 	TRY(load_u8(l, flags));
 	if ((*flags & ~flags_allowed) != 0) {
-		return load_fail(l, ROTOR_ERR_MALFORMED,
-				 *flags & 0x80 ? "integer representation too long"
-					       : "integer too large: malformed limits flags");
+		return load_malformed(l, *flags & 0x80 ? "integer representation too long"
+						       : "malformed limits flags");
 	}
 	TRY(load_u32(l, &out->min));
 	out->max = UINT32_MAX;
@@ -141,8 +145,7 @@ static int read_limits(struct rotor_loader *l, uint8_t flags_allowed, uint8_t *f
 static int check_limits(struct rotor_loader *l, const struct limits *limits)
 {
 	if (limits->min > limits->max) {
-		return load_fail(l, ROTOR_ERR_INVALID,
-				 "size minimum must not be greater than maximum");
+		return load_invalid(l, "size minimum must not be greater than maximum");
 	}
 	return 0;
 }
@@ -165,16 +168,15 @@ static int read_memory_type(struct rotor_loader *l, struct limits *out, uint8_t 
 	if (flags & 8) {
 		TRY(load_u32(l, &shift));
 		if (shift > 64) {
-			return load_fail(l, ROTOR_ERR_MALFORMED, "invalid custom page size");
+			return load_malformed(l, "invalid custom page size");
 		}
 		if (shift != 0 && shift != 16) {
-			return load_fail(l, ROTOR_ERR_INVALID, "invalid custom page size");
+			return load_invalid(l, "invalid custom page size");
 		}
 	}
 	*page_shift = (uint8_t)shift;
 	if (shift == 16 && (out->min > 65536 || ((flags & 1) && out->max > 65536))) {
-		return load_fail(l, ROTOR_ERR_INVALID,
-				 "memory size must be at most 65536 pages (4GiB)");
+		return load_invalid(l, "memory size must be at most 65536 pages (4GiB)");
 	}
 	return check_limits(l, out);
 }
@@ -184,7 +186,7 @@ static int read_global_type(struct rotor_loader *l, uint8_t *type, uint8_t *muta
 	TRY(load_valtype(l, type));
 	TRY(load_u8(l, mutable));
 	if (*mutable > 1) {
-		return load_fail(l, ROTOR_ERR_MALFORMED, "malformed mutability");
+		return load_malformed(l, "malformed mutability");
 	}
 	return 0;
 }
@@ -193,7 +195,7 @@ static int add_memory(struct rotor_loader *l, const struct limits *limits, uint8
 		      bool imported)
 {
 	if (l->m->memory.present) {
-		return load_fail(l, ROTOR_ERR_INVALID, "multiple memories");
+		return load_invalid(l, "multiple memories");
 	}
 	l->m->memory.present = true;
 	l->m->memory.imported = imported;
@@ -236,7 +238,7 @@ static int import_desc(struct rotor_loader *l, struct import *i)
 		TRY(read_global_type(l, &i->type, &i->flags));
 		break;
 	default:
-		return load_fail(l, ROTOR_ERR_MALFORMED, "malformed import kind");
+		return load_malformed(l, "malformed import kind");
 	}
 	return 0;
 }
@@ -255,9 +257,7 @@ int step_import_desc(struct rotor_loader *l)
 	if (i.kind == ROTOR_MEMORY) {
 		TRY(add_memory(l, &i.limits, i.flags, true));
 	}
-	l->i++;
-	l->step = STEP_NEXT;
-	return 0;
+	return item_done(l);
 }
 
 /* ---- definitions ---- */
@@ -289,9 +289,7 @@ int step_memory(struct rotor_loader *l)
 
 	TRY(read_memory_type(l, &limits, &shift));
 	TRY(add_memory(l, &limits, shift, false));
-	l->i++;
-	l->step = STEP_NEXT;
-	return 0;
+	return item_done(l);
 }
 
 /* Gives a global its place in an instance. */
@@ -355,16 +353,16 @@ int step_export_desc(struct rotor_loader *l)
 
 	TRY(load_u8(l, &kind));
 	if (kind > ROTOR_GLOBAL) {
-		return load_fail(l, ROTOR_ERR_MALFORMED, "malformed export kind");
+		return load_malformed(l, "malformed export kind");
 	}
 	TRY(load_u32(l, &idx));
 	if (idx >= counts[kind]) {
-		return load_fail_idx(l, ROTOR_ERR_INVALID, unknown[kind], idx);
+		return load_unknown(l, unknown[kind], idx);
 	}
 	m->exports[l->i].kind = kind;
 	m->exports[l->i].idx = idx;
 	if (export_twice(m, l->i)) {
-		return load_fail(l, ROTOR_ERR_INVALID, "duplicate export name");
+		return load_invalid(l, "duplicate export name");
 	}
 	if (kind == ROTOR_FUNC) {
 		l->refs[idx / 8] |= (uint8_t)(1u << idx % 8);
@@ -382,20 +380,31 @@ int step_start(struct rotor_loader *l)
 
 	TRY(load_u32(l, &idx));
 	if (idx >= l->m->func_count) {
-		return load_fail_idx(l, ROTOR_ERR_INVALID, "unknown function", idx);
+		return load_unknown(l, "unknown function", idx);
 	}
 	t = module_functype(l->m, idx);
 	if (t->param_count != 0 || t->result_count != 0) {
-		return load_fail(l, ROTOR_ERR_INVALID,
-				 "start function must have no parameters and no results");
+		return load_invalid(l, "start function must have no parameters and no results");
 	}
 	l->m->start = idx;
-	l->i++;
-	l->step = STEP_NEXT;
-	return 0;
+	return item_done(l);
 }
 
 /* ---- places for what a section brings ---- */
+
+/* Room for count items of a kind, at most max of them. */
+static int room_for(struct rotor_loader *l, uint32_t count, uint32_t max, size_t bytes, void *out)
+{
+	void *at;
+
+	if (count > max) {
+		return load_fail_idx(l, ROTOR_ERR_LIMIT, "a section has more items than", max);
+	}
+	at = load_alloc(l, count * bytes, 8);
+	CHECK(at != NULL, (int)l->error);
+	memcpy(out, &at, sizeof(at));
+	return 0;
+}
 
 static int prepare_functions(struct rotor_loader *l, uint32_t count)
 {
@@ -403,12 +412,8 @@ static int prepare_functions(struct rotor_loader *l, uint32_t count)
 	uint32_t f = 0;
 
 	m->func_count = m->func_imports + count;
-	if (m->func_count >= 1u << 20) {
-		return load_fail(l, ROTOR_ERR_LIMIT, "more than 1048575 functions");
-	}
 	l->func_defined = count;
-	m->funcs = load_alloc(l, m->func_count * sizeof(struct func), 8);
-	CHECK(m->funcs != NULL, (int)l->error);
+	TRY(room_for(l, m->func_count, (1u << 20) - 1, sizeof(struct func), &m->funcs));
 	l->refs = load_alloc_temp(l, (m->func_count + 7) / 8);
 	CHECK(l->refs != NULL, (int)l->error);
 	for (uint32_t i = 0; i < m->import_count; i++) {
@@ -425,11 +430,7 @@ static int prepare_tables(struct rotor_loader *l, uint32_t count)
 	uint32_t t = 0;
 
 	m->table_count = m->table_imports + count;
-	if (m->table_count > 65535) {
-		return load_fail(l, ROTOR_ERR_LIMIT, "more than 65535 tables");
-	}
-	m->tables = load_alloc(l, m->table_count * sizeof(struct table_type), 8);
-	CHECK(m->tables != NULL, (int)l->error);
+	TRY(room_for(l, m->table_count, 65535, sizeof(struct table_type), &m->tables));
 	for (uint32_t i = 0; i < m->import_count; i++) {
 		if (m->imports[i].kind == ROTOR_TABLE) {
 			m->tables[t].type = m->imports[i].type;
@@ -445,11 +446,7 @@ static int prepare_globals(struct rotor_loader *l, uint32_t count)
 	uint32_t g = 0;
 
 	m->global_count = m->global_imports + count;
-	if (m->global_count > 65535) {
-		return load_fail(l, ROTOR_ERR_LIMIT, "more than 65535 globals");
-	}
-	m->globals = load_alloc(l, m->global_count * sizeof(struct global_type), 8);
-	CHECK(m->globals != NULL, (int)l->error);
+	TRY(room_for(l, m->global_count, 65535, sizeof(struct global_type), &m->globals));
 	for (uint32_t i = 0; i < m->import_count; i++) {
 		if (m->imports[i].kind == ROTOR_GLOBAL) {
 			m->globals[g].type = m->imports[i].type;
@@ -467,8 +464,7 @@ static int prepare_code(struct rotor_loader *l, uint32_t count)
 	uint16_t *form;
 
 	if (count != l->func_defined) {
-		return load_fail(l, ROTOR_ERR_MALFORMED,
-				 "function and code section have inconsistent lengths");
+		return load_malformed(l, "function and code section have inconsistent lengths");
 	}
 	form = load_alloc(l, sizeof(prologue), 8);
 	CHECK(form != NULL, (int)l->error);
@@ -481,27 +477,13 @@ static int prepare_code(struct rotor_loader *l, uint32_t count)
 static int prepare_data(struct rotor_loader *l, uint32_t count)
 {
 	if (l->data_counted && l->data_count != count) {
-		return load_fail(l, ROTOR_ERR_MALFORMED,
-				 "data count and data section have inconsistent lengths");
+		return load_malformed(l, "data count and data section have inconsistent lengths");
 	}
 	if (l->data_needed && !l->data_counted && count > 0) {
-		return load_fail(l, ROTOR_ERR_MALFORMED, "data count section required");
+		return load_malformed(l, "data count section required");
 	}
-	l->m->datas = load_alloc(l, count * sizeof(struct data), 8);
-	CHECK(l->m->datas != NULL, (int)l->error);
 	l->m->data_count = count;
-	return 0;
-}
-
-static int prepare_types(struct rotor_loader *l, uint32_t count)
-{
-	if (count > TYPES_MAX) {
-		return load_fail(l, ROTOR_ERR_LIMIT, "more than 65535 types");
-	}
-	l->m->types = load_alloc(l, count * sizeof(struct functype *), 8);
-	CHECK(l->m->types != NULL, (int)l->error);
-	l->m->type_count = count;
-	return 0;
+	return room_for(l, count, UINT32_MAX, sizeof(struct data), &l->m->datas);
 }
 
 int load_prepare(struct rotor_loader *l, unsigned rank, uint32_t count)
@@ -510,11 +492,11 @@ int load_prepare(struct rotor_loader *l, unsigned rank, uint32_t count)
 
 	switch (rank) {
 	case 1:
-		return prepare_types(l, count);
+		m->type_count = count;
+		return room_for(l, count, TYPES_MAX, sizeof(struct functype *), &m->types);
 	case 2:
-		m->imports = load_alloc(l, count * sizeof(struct import), 8);
 		m->import_count = count;
-		return m->imports != NULL ? 0 : (int)l->error;
+		return room_for(l, count, UINT32_MAX, sizeof(struct import), &m->imports);
 	case 3:
 		return prepare_functions(l, count);
 	case 4:
@@ -522,12 +504,10 @@ int load_prepare(struct rotor_loader *l, unsigned rank, uint32_t count)
 	case 6:
 		return prepare_globals(l, count);
 	case 7:
-		m->exports = load_alloc(l, count * sizeof(struct export), 8);
-		return m->exports != NULL ? 0 : (int)l->error;
+		return room_for(l, count, UINT32_MAX, sizeof(struct export), &m->exports);
 	case 9:
-		m->elems = load_alloc(l, count * sizeof(struct elem), 8);
 		m->elem_count = count;
-		return m->elems != NULL ? 0 : (int)l->error;
+		return room_for(l, count, UINT32_MAX, sizeof(struct elem), &m->elems);
 	case 11:
 		return prepare_code(l, count);
 	case 12:

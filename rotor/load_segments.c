@@ -29,10 +29,10 @@ static int const_global(struct rotor_loader *l, uint32_t idx)
 	const struct rotor_module *m = l->m;
 
 	if (idx >= m->global_imports) {
-		return load_fail_idx(l, ROTOR_ERR_INVALID, "unknown global", idx);
+		return load_unknown(l, "unknown global", idx);
 	}
 	if (m->globals[idx].mutable) {
-		return load_fail(l, ROTOR_ERR_INVALID, "constant expression required");
+		return load_invalid(l, "constant expression required");
 	}
 	return const_push(l, m->globals[idx].type);
 }
@@ -40,7 +40,7 @@ static int const_global(struct rotor_loader *l, uint32_t idx)
 static int const_func(struct rotor_loader *l, uint32_t idx)
 {
 	if (idx >= l->m->func_count) {
-		return load_fail_idx(l, ROTOR_ERR_INVALID, "unknown function", idx);
+		return load_unknown(l, "unknown function", idx);
 	}
 	l->refs[idx / 8] |= (uint8_t)(1u << idx % 8);
 	return const_push(l, ROTOR_FUNCREF);
@@ -51,7 +51,7 @@ static int const_binary(struct rotor_loader *l, uint8_t type)
 	uint8_t d = l->expr_depth;
 
 	if (d < 2 || l->expr_types[d - 1] != type || l->expr_types[d - 2] != type) {
-		return load_fail(l, ROTOR_ERR_INVALID, "type mismatch in a constant expression");
+		return load_invalid(l, "type mismatch in a constant expression");
 	}
 	l->expr_depth--;
 	return 0;
@@ -83,7 +83,7 @@ static int const_instr(struct rotor_loader *l, const struct instr *in)
 	case 0xd2:
 		return const_func(l, in->a);
 	default:
-		return load_fail(l, ROTOR_ERR_INVALID, "constant expression required");
+		return load_invalid(l, "constant expression required");
 	}
 }
 
@@ -97,8 +97,7 @@ int step_const(struct rotor_loader *l)
 	TRY(decode_instr(l, &in));
 	if (in.op == 0x0b) {
 		if (l->expr_depth != 1 || l->expr_types[0] != l->expr_type) {
-			return load_fail(l, ROTOR_ERR_INVALID,
-					 "type mismatch in a constant expression");
+			return load_invalid(l, "type mismatch in a constant expression");
 		}
 		l->step = l->expr_then;
 		return 0;
@@ -130,7 +129,7 @@ int step_elem(struct rotor_loader *l)
 
 	TRY(load_u32(l, &flags));
 	if (flags > 7) {
-		return load_fail(l, ROTOR_ERR_MALFORMED, "malformed elements segment kind");
+		return load_malformed(l, "malformed elements segment kind");
 	}
 	if ((flags & ELEM_PASSIVE) == 0 && (flags & ELEM_EXPLICIT) != 0) {
 		TRY(load_u32(l, &table));
@@ -145,7 +144,7 @@ int step_elem(struct rotor_loader *l)
 		return 0;
 	}
 	if (table >= l->m->table_count) {
-		return load_fail_idx(l, ROTOR_ERR_INVALID, "unknown table", table);
+		return load_unknown(l, "unknown table", table);
 	}
 	e->table = (uint16_t)table;
 	load_const_begin(l, &e->offset, ROTOR_I32, STEP_ELEM_KIND);
@@ -162,13 +161,13 @@ int step_elem_kind(struct rotor_loader *l)
 	if ((l->elem_flags & (ELEM_PASSIVE | ELEM_EXPLICIT)) != 0) {
 		TRY((l->elem_flags & ELEM_EXPRS) != 0 ? load_reftype(l, &type) : load_u8(l, &kind));
 		if (kind != 0) {
-			return load_fail(l, ROTOR_ERR_MALFORMED, "malformed element kind");
+			return load_malformed(l, "malformed element kind");
 		}
 	}
 	TRY(load_count(l, &count));
 	e->type = type;
 	if (e->mode == SEGMENT_ACTIVE && l->m->tables[e->table].type != type) {
-		return load_fail(l, ROTOR_ERR_INVALID, "type mismatch: elements and their table");
+		return load_invalid(l, "type mismatch: elements and their table");
 	}
 	e->refs = load_alloc(l, (size_t)count * 4, 4);
 	CHECK(e->refs != NULL, (int)l->error);
@@ -195,7 +194,7 @@ int step_elem_item(struct rotor_loader *l)
 	}
 	TRY(load_u32(l, &idx));
 	if (idx >= l->m->func_count) {
-		return load_fail_idx(l, ROTOR_ERR_INVALID, "unknown function", idx);
+		return load_unknown(l, "unknown function", idx);
 	}
 	l->refs[idx / 8] |= (uint8_t)(1u << idx % 8);
 	((uint32_t *)e->refs)[e->count++] = idx + 1;
@@ -214,16 +213,16 @@ int step_elem_expr(struct rotor_loader *l)
 	TRY(decode_instr(l, &end));
 	l->expr_depth = 0;
 	if (in.op == 0x0b) {
-		return load_fail(l, ROTOR_ERR_INVALID, "type mismatch: an empty expression");
+		return load_invalid(l, "type mismatch: an empty expression");
 	}
 	TRY(const_instr(l, &in));
 	if (end.op != 0x0b) {
 		l->expr_depth = 0;
 		TRY(const_instr(l, &end));
-		return load_fail(l, ROTOR_ERR_INVALID, "type mismatch in a constant expression");
+		return load_invalid(l, "type mismatch in a constant expression");
 	}
 	if (l->expr_types[0] != e->type) {
-		return load_fail(l, ROTOR_ERR_INVALID, "type mismatch in an element expression");
+		return load_invalid(l, "type mismatch in a constant expression");
 	}
 	ref = in.op == 0xd2 ? in.a + 1 : in.op == 0x23 ? (in.a | ELEM_GLOBAL) : 0;
 	((uint32_t *)e->refs)[e->count++] = ref;
@@ -250,7 +249,7 @@ int step_data(struct rotor_loader *l)
 
 	TRY(load_u32(l, &flags));
 	if (flags > 2) {
-		return load_fail(l, ROTOR_ERR_MALFORMED, "malformed data segment kind");
+		return load_malformed(l, "malformed data segment kind");
 	}
 	if (flags == 2) {
 		TRY(load_u32(l, &memory));
@@ -261,7 +260,7 @@ int step_data(struct rotor_loader *l)
 		return 0;
 	}
 	if (memory != 0 || !l->m->memory.present) {
-		return load_fail_idx(l, ROTOR_ERR_INVALID, "unknown memory", memory);
+		return load_unknown(l, "unknown memory", memory);
 	}
 	load_const_begin(l, &d->offset, ROTOR_I32, STEP_DATA_LENGTH);
 	return 0;

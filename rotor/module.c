@@ -61,9 +61,14 @@ static uint32_t exported_u32(const struct rotor_module *m, const char *name)
 	return v;
 }
 
+uint64_t module_page_bytes(uint32_t pages, uint8_t page_shift)
+{
+	return page_shift == 0 ? pages : (uint64_t)pages << 16;
+}
+
 uint64_t module_memory_used(const struct rotor_module *m)
 {
-	uint64_t declared = (uint64_t)m->memory.limits.min << m->memory.page_shift, used = 0;
+	uint64_t declared = module_page_bytes(m->memory.limits.min, m->memory.page_shift), used = 0;
 	uint32_t at;
 
 	for (uint32_t i = 0; i < m->data_count; i++) {
@@ -106,13 +111,16 @@ void rotor_module_info(const struct rotor_module *m, struct rotor_module_info *o
 		.memory_imported = memory->imported,
 		.memory_grows = m->memory_grows,
 		.page_bytes = 1u << memory->page_shift,
-		.memory_bytes_min = (uint64_t)memory->limits.min << memory->page_shift,
-		.memory_bytes_max = memory->limits.max == UINT32_MAX
-					    ? UINT64_MAX
-					    : (uint64_t)memory->limits.max << memory->page_shift,
+		.memory_bytes_min = module_page_bytes(memory->limits.min, memory->page_shift),
+		.memory_bytes_max =
+			memory->limits.max == UINT32_MAX
+				? UINT64_MAX
+				: module_page_bytes(memory->limits.max, memory->page_shift),
 		.memory_bytes_used = memory->present ? module_memory_used(m) : 0,
 		.has_start = m->start != ROTOR_NO_IDX,
-		.native_bytes = m->native != NULL ? m->native->frame_bytes + NATIVE_STACK_BYTES : 0,
+		.native_bytes = module_native(m) != NULL
+					? module_native(m)->frame_bytes + NATIVE_STACK_BYTES
+					: 0,
 	};
 }
 

@@ -98,9 +98,10 @@ struct data {
 
 struct native;
 
+/* Small things and what is used most first, as in struct rotor_loader. */
 struct rotor_module {
-	uint32_t block_bytes, wasm_bytes, code_bytes, form_bytes;
-	uint64_t hash; /* of the module's bytes */
+	struct memory_type memory;
+	bool memory_grows, complete;
 	const struct functype **types;
 	struct func *funcs;
 	uint16_t *form;
@@ -110,21 +111,34 @@ struct rotor_module {
 	struct global_type *globals;
 	struct elem *elems;
 	struct data *datas;
-	const uint8_t *names; /* the function names of the name section */
-	uint32_t names_bytes;
+	const struct native *native; /* its code, if it came as an image; else NULL */
 	uint32_t type_count, func_count, func_imports, import_count, export_count;
 	uint32_t table_count, table_imports, global_count, global_imports;
 	uint32_t elem_count, data_count, start;
 	uint32_t global_cells;
-	struct memory_type memory;
-	const struct native *native; /* its code, if it came as an image; else NULL */
-	bool memory_grows, complete;
+	const uint8_t *names; /* the function names of the name section */
+	uint32_t names_bytes;
+	uint32_t block_bytes, wasm_bytes, code_bytes, form_bytes;
+	uint64_t hash; /* of the module's bytes */
 };
 
 static inline const struct functype *module_functype(const struct rotor_module *m, uint32_t func)
 {
 	return m->types[m->funcs[func].type];
 }
+
+/* The module's native code; NULL: it has none, as all have none in a build without (ROTOR_NO_NATIVE). */
+#if defined(ROTOR_NO_NATIVE)
+static inline const struct native *module_native(const struct rotor_module *m)
+{
+	return NULL;
+}
+#else
+static inline const struct native *module_native(const struct rotor_module *m)
+{
+	return m->native;
+}
+#endif
 
 /* Cells of a value. */
 static inline unsigned type_cells(uint8_t type)
@@ -142,6 +156,8 @@ uint32_t module_leb(const uint8_t **at);
 
 /* Bytes of memory 0 that the module declares it uses. */
 uint64_t module_memory_used(const struct rotor_module *m);
+/* Bytes of so many pages. */
+uint64_t module_page_bytes(uint32_t pages, uint8_t page_shift);
 
 /* The function whose form pc (place of a unit) lies in; ROTOR_NO_IDX for the prologue. */
 uint32_t module_func_at(const struct rotor_module *m, uint32_t pc);

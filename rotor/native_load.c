@@ -15,7 +15,7 @@
 static enum rotor_err refuse(struct rotor_diag *diag, enum rotor_err code, uint32_t offset,
 			     const char *text)
 {
-	(void)instance_fail(diag, code, text, NULL, 0);
+	(void)instance_error(diag, code, text);
 	if (diag != NULL) {
 		diag->offset = offset;
 	}

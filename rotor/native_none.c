@@ -16,8 +16,7 @@ enum rotor_err rotor_load_image(void *block, size_t block_bytes, const void *ima
 				size_t image_bytes, const struct rotor_image_policy *policy,
 				const struct rotor_module **out, struct rotor_diag *diag)
 {
-	return instance_fail(diag, ROTOR_ERR_UNSUPPORTED, "this build runs no native code", NULL,
-			     0);
+	return instance_error(diag, ROTOR_ERR_UNSUPPORTED, "this build runs no native code");
 }
 
 enum stop native_run(struct rotor_instance *in, uint64_t *fuel, uint64_t *used,

@@ -24,7 +24,7 @@ static uint32_t call_cells(const struct rotor_module *m, uint32_t func)
 {
 	const struct functype *t = module_functype(m, func);
 
-	if (func < m->func_imports || m->native != NULL) {
+	if (func < m->func_imports || module_native(m) != NULL) {
 		return BASE_MAX(t->param_cells, t->result_cells);
 	}
 	return m->funcs[func].frame_cells;
@@ -50,7 +50,7 @@ static void leave(struct rotor_instance *in)
 {
 	const struct activation a = *instance_activation(in);
 
-	if (in->pc == FORM_IN_NATIVE) {
+	if (module_native(in->module) != NULL && in->pc == FORM_IN_NATIVE) {
 		native_leave(in);
 	}
 	in->activation = a.outer;
@@ -61,7 +61,7 @@ static void leave(struct rotor_instance *in)
 
 static uint32_t stack_end(const struct rotor_instance *in)
 {
-	return in->module->native != NULL ? native_stack_end(in) : in->stack_cells;
+	return module_native(in->module) != NULL ? native_stack_end(in) : in->stack_cells;
 }
 
 /* Begins an activation; args are the argument's cells. False: no stack left. */
@@ -82,7 +82,7 @@ static bool enter(struct rotor_instance *in, uint32_t func, uint32_t caller, con
 	in->state = RUN_READY;
 	memmove(in->stack + fp, args, module_functype(m, func)->param_cells * 4u);
 	in->pc = FORM_AT_IMPORT;
-	if (func >= m->func_imports && m->native != NULL) {
+	if (func >= m->func_imports && module_native(m) != NULL) {
 		in->pc = FORM_AT_NATIVE;
 	} else if (func >= m->func_imports) {
 		memset(in->stack + fp + f->zero_from, 0, f->zero_count * 4u);
@@ -101,22 +101,19 @@ static enum rotor_err check_call(const struct rotor_instance *in, uint32_t func,
 	const struct functype *t;
 
 	if (in->running || in->state == RUN_READY || in->state == RUN_CROSS) {
-		return instance_fail(diag, ROTOR_ERR_STATE, "a call is running", NULL, 0);
+		return instance_error(diag, ROTOR_ERR_STATE, "a call is running");
 	}
 	if (func >= in->module->func_count) {
-		return instance_fail(diag, ROTOR_ERR_ARGUMENT, "there is no such function", NULL,
-				     0);
+		return instance_error(diag, ROTOR_ERR_ARGUMENT, "there is no such function");
 	}
 	t = module_functype(in->module, func);
 	if (count != t->param_count) {
-		return instance_fail(diag, ROTOR_ERR_ARGUMENT, "wrong number of arguments", NULL,
-				     0);
+		return instance_error(diag, ROTOR_ERR_ARGUMENT, "wrong number of arguments");
 	}
 	for (uint32_t i = 0; i < count; i++) {
 		if (args[i].type != t->types[i]) {
-			return instance_fail(diag, ROTOR_ERR_ARGUMENT,
-					     "an argument is of another type than the parameter",
-					     NULL, 0);
+			return instance_error(diag, ROTOR_ERR_ARGUMENT,
+					      "an argument is of another type");
 		}
 	}
 	return ROTOR_OK;
@@ -132,8 +129,8 @@ enum rotor_err rotor_call(struct rotor_instance *in, uint32_t func, const struct
 		leave(in);
 	}
 	if (!enter(in, func, CALLER_HOST, in->stack)) {
-		return instance_fail(diag, ROTOR_ERR_LIMIT, "the stack is too small for this call",
-				     NULL, 0);
+		return instance_error(diag, ROTOR_ERR_LIMIT,
+				      "the stack is too small for this call");
 	}
 	cells = in->stack + in->fp;
 	for (uint32_t i = 0; i < count; i++) {
@@ -295,7 +292,7 @@ static enum rotor_status trapped(struct rotor_instance *root, struct rotor_insta
 static void go_on_after_call(struct rotor_instance *in)
 {
 	in->state = RUN_READY;
-	if (in->pc == FORM_IN_NATIVE) {
+	if (module_native(in->module) != NULL && in->pc == FORM_IN_NATIVE) {
 		return;
 	}
 	in->pc += form_length(in->module->form + in->pc);
@@ -353,7 +350,7 @@ static enum rotor_status stopped(struct rotor_instance *root, struct rotor_insta
 
 static enum stop run_one(struct rotor_instance *in, uint64_t *fuel, struct rotor_instance *root)
 {
-	if (in->module->native != NULL) {
+	if (module_native(in->module) != NULL) {
 		return native_run(in, fuel, &root->fuel_used, &root->interrupt);
 	}
 	return exec_run(in, fuel, &root->fuel_used, &root->interrupt);

@@ -48,7 +48,7 @@ int t_end(struct rotor_loader *l)
 	if (t->map_bytes % 2 != 0) {
 		if (to == (uint8_t *)l->high) {
 			return load_fail(l, ROTOR_ERR_MEMORY,
-					 "the block is too small for this module's code");
+					 "the block is too small for this module");
 		}
 		*to++ = 0;
 	}
@@ -106,7 +106,7 @@ int t_settle_locals(struct rotor_loader *l)
 static bool refers_to(const struct entry *e, uint16_t slot)
 {
 	return entry_borrows(e->kind) &&
-	       (e->lo == slot || (e->kind == ENTRY_SUM2 && e->hi == slot));
+	       (e->lo == slot || (HAS_SUMS && e->kind == ENTRY_SUM2 && e->hi == slot));
 }
 
 /* Copies local slot to the entries that refer to it. */
@@ -139,7 +139,7 @@ int t_result(struct rotor_loader *l, struct entry *e)
 {
 	struct pending *p = &l->t.pending;
 
-	if (l->t.lazy.kind != ENTRY_TEMP) {
+	if (HAS_SUMS && l->t.lazy.kind != ENTRY_TEMP) {
 		e->kind = l->t.lazy.kind;
 		e->lo = l->t.lazy.lo;
 		e->hi = l->t.lazy.hi;
@@ -165,7 +165,7 @@ static void set_pending(struct rotor_loader *l, unsigned generic, const struct b
 	p->operands = (uint8_t)at->operands;
 	p->a = at->a;
 	p->b = at->b;
-	p->type = form_generics[generic].out;
+	p->type = form_type(form_generics[generic].out);
 	p->offset = l->body.at;
 }
 
@@ -316,7 +316,7 @@ int t_binary(struct rotor_loader *l, unsigned generic, struct entry *a, struct e
 		return 0;
 	}
 	generic = simplify(generic, b);
-	if (generic == G_I32_ADD && lazy_sum(&l->t, a, b)) {
+	if (HAS_SUMS && generic == G_I32_ADD && lazy_sum(&l->t, a, b)) {
 		return 0;
 	}
 	mirror = mirror_of(generic);
@@ -387,7 +387,7 @@ int t_load(struct rotor_loader *l, unsigned generic, struct entry *a, uint32_t o
 	if (offset > UINT16_MAX) {
 		TRY(far_address(l, a, offset, &at));
 		offset = 0;
-	} else if (!load_of_sum(l, generic, a, &at)) {
+	} else if (!HAS_SUM_LOADS || !load_of_sum(l, generic, a, &at)) {
 		TRY(emit_bind_one(l, form_generics[generic].variants, a, &at));
 	} else if (a->kind != ENTRY_PENDING) {
 		TRY(emit_flush(l));
@@ -516,7 +516,7 @@ int t_store(struct rotor_loader *l, unsigned generic, struct entry *a, struct en
 		return far_store(l, generic, a, v, offset);
 	}
 	generic = store_as(l, generic, a, v);
-	if ((a->kind == ENTRY_SUM || a->kind == ENTRY_SUM2 || a->kind == ENTRY_CONST) &&
+	if (HAS_SUM_STORES && (emit_is_sum(a) || a->kind == ENTRY_CONST) &&
 	    (form_generics[generic].variants >> OPERANDS_STORE_SLA & 1) != 0) {
 		return store_to_sum(l, generic, a, v, offset);
 	}
@@ -583,7 +583,7 @@ int t_local_set(struct rotor_loader *l, uint16_t slot, uint8_t type, struct entr
 	}
 	TRY(emit_flush(l));
 	TRY(preserve(l, slot));
-	if (v->kind == ENTRY_SUM || v->kind == ENTRY_SUM2) {
+	if (emit_is_sum(v)) {
 		return emit_sum(l, v, slot);
 	}
 	return emit_move(l, v, slot);
@@ -623,7 +623,7 @@ int t_global_set(struct rotor_loader *l, uint8_t type, uint16_t cell, struct ent
 	if (v->kind != ENTRY_PENDING) {
 		TRY(emit_flush(l));
 	}
-	if (v->kind == ENTRY_SUM || v->kind == ENTRY_SUM2) {
+	if (emit_is_sum(v)) {
 		TRY(emit_sum(l, v, NO_SLOT));
 		return emit_two(l, F_GSET32_A, cell);
 	}

@@ -210,8 +210,8 @@ static unsigned test_units(const struct test *t, bool back, uint16_t *units)
 		emit_variant(branches[t->generic - G_CMP_FIRST].op[back].base,
 			     branches[t->generic - G_CMP_FIRST].op[back].variants, operands, false);
 	ASSERT(units[0] != F_HALT);
-	return n +
-	       emit_operands(operands, form_generics[t->generic].in, t->at.a, t->at.b, units + n);
+	return n + emit_operands(operands, form_type(form_generics[t->generic].in), t->at.a,
+				 t->at.b, units + n);
 }
 
 /* Jumps forward, into the chain, if the test holds. */

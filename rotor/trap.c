@@ -9,7 +9,7 @@ enum rotor_trap rotor_trap(const struct rotor_instance *in)
 
 const char *rotor_trap_text(enum rotor_trap trap)
 {
-	static const char texts[][40] = {
+	static const char *const texts[] = {
 		[ROTOR_TRAP_NONE] = "no trap",
 		[ROTOR_TRAP_UNREACHABLE] = "unreachable",
 		[ROTOR_TRAP_MEMORY] = "out of bounds memory access",
@@ -92,7 +92,7 @@ bool rotor_frame(const struct rotor_instance *in, uint32_t i, struct rotor_frame
 	if (w.activation == 0) {
 		return false;
 	}
-	if (in->module->native != NULL) {
+	if (module_native(in->module) != NULL) {
 		return native_frame(in, i, out);
 	}
 	for (; i > 0; i--) {

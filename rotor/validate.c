@@ -12,7 +12,7 @@
 
 int v_mismatch(struct rotor_loader *l)
 {
-	return load_fail_idx(l, ROTOR_ERR_INVALID, "type mismatch in function", l->body.func);
+	return load_unknown(l, "type mismatch in function", l->body.func);
 }
 
 bool v_live(const struct rotor_loader *l)
@@ -199,7 +199,7 @@ static int find_label(struct rotor_loader *l, uint32_t depth, struct ctl **out)
 {
 	*out = validate_label(l, depth);
 	if (*out == NULL) {
-		return load_fail_idx(l, ROTOR_ERR_INVALID, "unknown label", depth);
+		return load_unknown(l, "unknown label", depth);
 	}
 	return 0;
 }
@@ -214,7 +214,7 @@ int validate_begin(struct rotor_loader *l)
 static int check_block_type(struct rotor_loader *l, uint32_t type)
 {
 	if ((type & BLOCK_VALUE) == 0 && type >= l->m->type_count) {
-		return load_fail_idx(l, ROTOR_ERR_INVALID, "unknown type", type);
+		return load_unknown(l, "unknown type", type);
 	}
 	return 0;
 }
@@ -264,7 +264,7 @@ static int op_else(struct rotor_loader *l)
 	struct value_types params = ctl_params(l, c);
 
 	if (c->kind != CTL_IF) {
-		return load_fail(l, ROTOR_ERR_INVALID, "type mismatch: else without if");
+		return load_invalid(l, "type mismatch: else without if");
 	}
 	TRY(check_results(l, c));
 	if (!c->born_dead) {
@@ -406,7 +406,7 @@ static int op_return(struct rotor_loader *l)
 int v_find_table(struct rotor_loader *l, uint32_t idx, uint8_t *type)
 {
 	if (idx >= l->m->table_count) {
-		return load_fail_idx(l, ROTOR_ERR_INVALID, "unknown table", idx);
+		return load_unknown(l, "unknown table", idx);
 	}
 	*type = l->m->tables[idx].type;
 	return 0;
@@ -430,23 +430,37 @@ static int check_tail(struct rotor_loader *l, const struct functype *f)
 	return 0;
 }
 
-static int op_call(struct rotor_loader *l, uint32_t func, bool tail)
-{
-	const struct functype *f;
+/* A call of a function of that type: func, or the one that index (not NULL) finds in the table. */
+struct callee {
+	const struct functype *type;
+	uint32_t func;
+	struct entry *index;
+	uint16_t type_idx, table;
+};
 
-	if (func >= l->m->func_count) {
-		return load_fail_idx(l, ROTOR_ERR_INVALID, "unknown function", func);
+static int tell_call(struct rotor_loader *l, const struct callee *c, bool tail)
+{
+	uint32_t count = c->type->param_count;
+	uint16_t slot = v_args_slot(l, count);
+
+	if (c->index == NULL) {
+		return tail ? t_tail_call(l, c->func, count, slot)
+			    : t_call(l, c->func, count, slot);
 	}
-	f = module_functype(l->m, func);
+	return tail ? t_tail_indirect(l, c->index, c->type_idx, c->table, count, slot)
+		    : t_call_indirect(l, c->index, c->type_idx, c->table, count, slot);
+}
+
+static int call(struct rotor_loader *l, const struct callee *c, bool tail)
+{
+	const struct functype *f = c->type;
+
 	TRY(v_peek_types(l, f->types, f->param_count));
 	if (tail) {
 		TRY(check_tail(l, f));
 	}
 	if (v_live(l)) {
-		uint16_t slot = v_args_slot(l, f->param_count);
-
-		TRY(tail ? t_tail_call(l, func, f->param_count, slot)
-			 : t_call(l, func, f->param_count, slot));
+		TRY(tell_call(l, c, tail));
 	}
 	TRY(v_pop_types(l, f->types, f->param_count));
 	if (tail) {
@@ -456,10 +470,21 @@ static int op_call(struct rotor_loader *l, uint32_t func, bool tail)
 	return push_types(l, f->types + f->param_count, f->result_count);
 }
 
+static int op_call(struct rotor_loader *l, uint32_t func, bool tail)
+{
+	struct callee c = {.func = func};
+
+	if (func >= l->m->func_count) {
+		return load_unknown(l, "unknown function", func);
+	}
+	c.type = module_functype(l->m, func);
+	return call(l, &c, tail);
+}
+
 static int op_call_indirect(struct rotor_loader *l, uint32_t type, uint32_t table, bool tail)
 {
-	const struct functype *f;
 	struct entry index;
+	struct callee c = {.index = &index, .table = (uint16_t)table};
 	uint8_t elem_type = 0;
 
 	TRY(v_find_table(l, table, &elem_type));
@@ -467,29 +492,12 @@ static int op_call_indirect(struct rotor_loader *l, uint32_t type, uint32_t tabl
 		return v_mismatch(l);
 	}
 	if (type >= l->m->type_count) {
-		return load_fail_idx(l, ROTOR_ERR_INVALID, "unknown type", type);
+		return load_unknown(l, "unknown type", type);
 	}
-	f = l->m->types[type];
+	c.type = l->m->types[type];
+	c.type_idx = load_first_type(l->m, type);
 	TRY(v_pop(l, ROTOR_I32, &index));
-	TRY(v_peek_types(l, f->types, f->param_count));
-	if (tail) {
-		TRY(check_tail(l, f));
-	}
-	if (v_live(l)) {
-		uint16_t slot = v_args_slot(l, f->param_count);
-
-		type = load_first_type(l->m, type);
-		TRY(tail ? t_tail_indirect(l, &index, (uint16_t)type, (uint16_t)table,
-					   f->param_count, slot)
-			 : t_call_indirect(l, &index, (uint16_t)type, (uint16_t)table,
-					   f->param_count, slot));
-	}
-	TRY(v_pop_types(l, f->types, f->param_count));
-	if (tail) {
-		become_dead(l);
-		return 0;
-	}
-	return push_types(l, f->types + f->param_count, f->result_count);
+	return call(l, &c, tail);
 }
 
 static int op_unreachable(struct rotor_loader *l)

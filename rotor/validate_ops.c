@@ -7,8 +7,9 @@ enum {
 	G_I32_EQZ = G_COUNT + 1,
 	G_I64_EQZ
 };
+_Static_assert(G_I64_EQZ <= UINT8_MAX, "the tables below are of bytes");
 
-static const uint16_t numeric[0xc4 - 0x45 + 1] = {
+static const uint8_t numeric[0xc4 - 0x45 + 1] = {
 	G_I32_EQZ,
 	G_I32_EQ,
 	G_I32_NE,
@@ -139,15 +140,14 @@ static const uint16_t numeric[0xc4 - 0x45 + 1] = {
 	G_I64_EXTEND32_S,
 };
 
-static const uint16_t saturating[8] = {
+static const uint8_t saturating[8] = {
 	G_I32_TRUNC_SAT_F32_S, G_I32_TRUNC_SAT_F32_U, G_I32_TRUNC_SAT_F64_S, G_I32_TRUNC_SAT_F64_U,
 	G_I64_TRUNC_SAT_F32_S, G_I64_TRUNC_SAT_F32_U, G_I64_TRUNC_SAT_F64_S, G_I64_TRUNC_SAT_F64_U,
 };
 
 /* Opcodes 0x28 to 0x3e: the operation and its natural alignment as a power of two. */
 static const struct {
-	uint16_t generic;
-	uint8_t align;
+	uint8_t generic, align;
 } memory_ops[0x3e - 0x28 + 1] = {
 	{G_I32_LOAD, 2},     {G_I64_LOAD, 3},     {G_F32_LOAD, 2},     {G_F64_LOAD, 3},
 	{G_I32_LOAD8_S, 0},  {G_I32_LOAD8_U, 0},  {G_I32_LOAD16_S, 1}, {G_I32_LOAD16_U, 1},
@@ -168,14 +168,14 @@ int v_op_numeric(struct rotor_loader *l, unsigned generic)
 	struct entry a, b;
 
 	if (info->class != CLASS_UN) {
-		TRY(v_pop(l, info->in, &b));
+		TRY(v_pop(l, form_type(info->in), &b));
 	}
-	TRY(v_pop(l, info->in, &a));
+	TRY(v_pop(l, form_type(info->in), &a));
 	if (v_live(l)) {
 		TRY(info->class == CLASS_UN ? t_unary(l, generic, &a)
 					    : t_binary(l, generic, &a, &b));
 	}
-	return v_push_result(l, info->out);
+	return v_push_result(l, form_type(info->out));
 }
 
 /* eqz and ref.is_null: a comparison with zero. */
@@ -201,10 +201,10 @@ int v_op_memory_access(struct rotor_loader *l, const struct instr *in)
 	struct entry addr, value;
 
 	if (!l->m->memory.present) {
-		return load_fail(l, ROTOR_ERR_INVALID, "unknown memory 0");
+		return load_invalid(l, "unknown memory 0");
 	}
 	if (in->b > memory_ops[i].align) {
-		return load_fail(l, ROTOR_ERR_INVALID, "alignment must not be larger than natural");
+		return load_invalid(l, "alignment must not be larger than natural");
 	}
 	if (in->op >= 0x36) {
 		TRY(v_pop(l, store_types[in->op - 0x36], &value));
@@ -215,7 +215,7 @@ int v_op_memory_access(struct rotor_loader *l, const struct instr *in)
 	if (v_live(l)) {
 		TRY(t_load(l, generic, &addr, in->a));
 	}
-	return v_push_result(l, form_generics[generic].out);
+	return v_push_result(l, form_type(form_generics[generic].out));
 }
 
 int v_op_const(struct rotor_loader *l, uint8_t type, uint64_t k)
@@ -234,7 +234,7 @@ int v_op_local(struct rotor_loader *l, const struct instr *in)
 	struct entry v;
 
 	if (!validate_local(&l->body, in->a, &type, &slot)) {
-		return load_fail_idx(l, ROTOR_ERR_INVALID, "unknown local", in->a);
+		return load_unknown(l, "unknown local", in->a);
 	}
 	if (in->op == 0x20) {
 		TRY(v_push(l, type));
@@ -279,13 +279,13 @@ int v_op_global(struct rotor_loader *l, const struct instr *in)
 	uint16_t units[2];
 
 	if (in->a >= l->m->global_count) {
-		return load_fail_idx(l, ROTOR_ERR_INVALID, "unknown global", in->a);
+		return load_unknown(l, "unknown global", in->a);
 	}
 	if (in->op == 0x23) {
 		return global_get(l, g, in->a);
 	}
 	if (!g->mutable) {
-		return load_fail_idx(l, ROTOR_ERR_INVALID, "global is immutable", in->a);
+		return load_unknown(l, "global is immutable", in->a);
 	}
 	if (in->a < l->m->global_imports) {
 		TRY(v_peek_types(l, &g->type, 1));
@@ -334,10 +334,10 @@ int v_op_ref_func(struct rotor_loader *l, uint32_t func)
 	uint16_t units[3];
 
 	if (func >= l->m->func_count) {
-		return load_fail_idx(l, ROTOR_ERR_INVALID, "unknown function", func);
+		return load_unknown(l, "unknown function", func);
 	}
 	if ((l->refs[func / 8] & (1u << func % 8)) == 0) {
-		return load_fail_idx(l, ROTOR_ERR_INVALID, "undeclared function reference", func);
+		return load_unknown(l, "undeclared function reference", func);
 	}
 	TRY(v_push(l, ROTOR_FUNCREF));
 	units[0] = l->sp->pos;
@@ -369,7 +369,7 @@ static const uint8_t three_i32[3] = {ROTOR_I32, ROTOR_I32, ROTOR_I32};
 static int need_memory(struct rotor_loader *l)
 {
 	if (!l->m->memory.present) {
-		return load_fail(l, ROTOR_ERR_INVALID, "unknown memory 0");
+		return load_invalid(l, "unknown memory 0");
 	}
 	return 0;
 }
@@ -379,7 +379,7 @@ static int need_data(struct rotor_loader *l, uint32_t idx)
 	/* Without a count it depends on what follows which error it is. */
 	l->data_needed = true;
 	if (l->data_counted && idx >= l->data_count) {
-		return load_fail_idx(l, ROTOR_ERR_INVALID, "unknown data segment", idx);
+		return load_unknown(l, "unknown data segment", idx);
 	}
 	if (idx > UINT16_MAX) {
 		return load_fail(l, ROTOR_ERR_LIMIT, "more than 65536 data segments");
@@ -390,7 +390,7 @@ static int need_data(struct rotor_loader *l, uint32_t idx)
 static int need_elem(struct rotor_loader *l, uint32_t idx)
 {
 	if (idx >= l->m->elem_count) {
-		return load_fail_idx(l, ROTOR_ERR_INVALID, "unknown elem segment", idx);
+		return load_unknown(l, "unknown elem segment", idx);
 	}
 	if (idx > UINT16_MAX) {
 		return load_fail(l, ROTOR_ERR_LIMIT, "more than 65536 element segments");

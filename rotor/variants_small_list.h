@@ -80,10 +80,10 @@
 #define SET_LD_FEW           SET_UN
 #define MASK_LD_FEW          MASK_UN
 /* Stores: address, value; each bit of the mask is one variant. Floats only from the accumulator. */
-#define SET_ST(M, ...)       M(SS, A, __VA_ARGS__) M(AS, A, __VA_ARGS__) M(SA, A, __VA_ARGS__)
-#define MASK_ST              0x7
-#define SET_ST_ALL           SET_ST
-#define MASK_ST_ALL          MASK_ST
+#define SET_ST(M, ...)       M(SS, A, __VA_ARGS__) M(AS, A, __VA_ARGS__)
+#define MASK_ST              0x3
+#define SET_ST_ALL(M, ...)   M(SS, A, __VA_ARGS__) M(AS, A, __VA_ARGS__) M(SA, A, __VA_ARGS__)
+#define MASK_ST_ALL          0x7
 #define SET_ST_F(M, ...)     M(SA, A, __VA_ARGS__)
 #define MASK_ST_F            0x4
 

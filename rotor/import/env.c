@@ -55,6 +55,16 @@ enum rotor_host import_trap_pointer(struct rotor_call *call, uint32_t at)
 	return ROTOR_HOST_TRAP;
 }
 
+const char *import_string(struct rotor_call *call, unsigned i, uint32_t *bytes)
+{
+	const char *s = rotor_memory_str(call->instance, rotor_arg_u32(call, i), bytes);
+
+	if (s == NULL) {
+		(void)import_trap_pointer(call, rotor_arg_u32(call, i));
+	}
+	return s;
+}
+
 uint8_t *import_tail(struct rotor_call *call, uint32_t at, uint32_t *bytes)
 {
 	uint64_t memory_bytes;

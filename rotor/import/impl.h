@@ -28,6 +28,9 @@ enum rotor_host import_trap(struct rotor_call *call, const char *why);
 /* The same for a pointer that leads outside the memory. */
 enum rotor_host import_trap_pointer(struct rotor_call *call, uint32_t at);
 
+/* Argument i as a string, not charged; NULL: the trap is set. */
+const char *import_string(struct rotor_call *call, unsigned i, uint32_t *bytes);
+
 /* The bytes of memory from at to its end; NULL if at lies behind the end. */
 uint8_t *import_tail(struct rotor_call *call, uint32_t at, uint32_t *bytes);
 

@@ -69,9 +69,10 @@ FN(free)
 FN(strdup)
 {
 	uint32_t bytes, at;
-	const char *s = rotor_memory_str(call->instance, rotor_arg_u32(call, 0), &bytes), *wrong;
+	const char *s = import_string(call, 0, &bytes), *wrong;
 
-	if (s == NULL || bytes == UINT32_MAX) {
+	CHECK(s != NULL, ROTOR_HOST_TRAP);
+	if (bytes == UINT32_MAX) {
 		return import_trap_pointer(call, rotor_arg_u32(call, 0));
 	}
 	wrong = heap_alloc(call->instance, bytes + 1, &at);
@@ -154,13 +155,10 @@ static struct number read_number(const uint8_t *s, uint32_t bytes, unsigned base
 static bool number_args(struct rotor_call *call, struct number *n)
 {
 	uint32_t at = rotor_arg_u32(call, 0), end_at = rotor_arg_u32(call, 1), bytes;
-	const char *s = rotor_memory_str(call->instance, at, &bytes);
+	const char *s = import_string(call, 0, &bytes);
 	uint8_t *end;
 
-	if (s == NULL) {
-		(void)import_trap_pointer(call, at);
-		return false;
-	}
+	CHECK(s != NULL, false);
 	import_charge(call, bytes, CHARGE_READ);
 	*n = read_number((const uint8_t *)s, bytes, rotor_arg_u32(call, 2));
 	if (end_at == 0) {
@@ -193,13 +191,30 @@ static uint64_t as_unsigned(const struct number *n, uint64_t max)
 	return (n->negative ? 0 - n->magnitude : n->magnitude) & max;
 }
 
-FN(strtol)
+/* Reads a number and answers it as a signed one of so many bits. */
+static enum rotor_host signed_number(struct rotor_call *call, unsigned bits)
 {
 	struct number n;
+	uint64_t v;
 
 	CHECK(number_args(call, &n), ROTOR_HOST_TRAP);
-	rotor_result_u32(call, (uint32_t)as_signed(&n, (uint64_t)1 << 31));
+	v = (uint64_t)as_signed(&n, (uint64_t)1 << (bits - 1));
+	if (bits == 32) {
+		rotor_result_u32(call, (uint32_t)v);
+	} else {
+		rotor_result_u64(call, v);
+	}
 	return ROTOR_HOST_DONE;
+}
+
+FN(strtol)
+{
+	return signed_number(call, 32);
+}
+
+FN(strtoll)
+{
+	return signed_number(call, 64);
 }
 
 FN(strtoul)
@@ -208,15 +223,6 @@ FN(strtoul)
 
 	CHECK(number_args(call, &n), ROTOR_HOST_TRAP);
 	rotor_result_u32(call, (uint32_t)as_unsigned(&n, UINT32_MAX));
-	return ROTOR_HOST_DONE;
-}
-
-FN(strtoll)
-{
-	struct number n;
-
-	CHECK(number_args(call, &n), ROTOR_HOST_TRAP);
-	rotor_result_u64(call, (uint64_t)as_signed(&n, (uint64_t)1 << 63));
 	return ROTOR_HOST_DONE;
 }
 
@@ -232,12 +238,10 @@ FN(strtoull)
 FN(atoi)
 {
 	uint32_t bytes;
-	const char *s = rotor_memory_str(call->instance, rotor_arg_u32(call, 0), &bytes);
+	const char *s = import_string(call, 0, &bytes);
 	struct number n;
 
-	if (s == NULL) {
-		return import_trap_pointer(call, rotor_arg_u32(call, 0));
-	}
+	CHECK(s != NULL, ROTOR_HOST_TRAP);
 	n = read_number((const uint8_t *)s, bytes, 10);
 	rotor_result_u32(call, (uint32_t)as_signed(&n, (uint64_t)1 << 31));
 	return ROTOR_HOST_DONE;

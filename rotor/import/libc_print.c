@@ -137,13 +137,10 @@ static bool format_args(struct rotor_call *call, unsigned i, struct fmt_out *out
 			    .call = call,
 			    .at = rotor_arg_u32(call, i + 1)};
 	uint32_t bytes;
-	const char *format = rotor_memory_str(call->instance, rotor_arg_u32(call, i), &bytes);
+	const char *format = import_string(call, i, &bytes);
 	enum fmt_err err;
 
-	if (format == NULL) {
-		(void)import_trap_pointer(call, rotor_arg_u32(call, i));
-		return false;
-	}
+	CHECK(format != NULL, false);
 	err = fmt_run(out, format, bytes, &v.src);
 	import_charge(call, bytes + out->total, CHARGE_MADE);
 	if (err == FMT_ERR_SOURCE) {
@@ -189,12 +186,10 @@ FN(printf)
 FN(puts)
 {
 	uint32_t bytes;
-	const char *s = rotor_memory_str(call->instance, rotor_arg_u32(call, 0), &bytes);
+	const char *s = import_string(call, 0, &bytes);
 
-	if (s == NULL) {
-		return import_trap_pointer(call, rotor_arg_u32(call, 0));
-	}
-	CHECK(import_write(call, 1, s, bytes) && import_write(call, 1, "\n", 1), ROTOR_HOST_TRAP);
+	CHECK(s != NULL && import_write(call, 1, s, bytes) && import_write(call, 1, "\n", 1),
+	      ROTOR_HOST_TRAP);
 	rotor_result_u32(call, 1);
 	return ROTOR_HOST_DONE;
 }

@@ -19,13 +19,11 @@ static enum rotor_host done(struct rotor_call *call, uint32_t result)
 /* Argument i as a string; NULL: the trap is set. */
 static const char *string_arg(struct rotor_call *call, unsigned i, uint32_t *bytes)
 {
-	const char *s = rotor_memory_str(call->instance, rotor_arg_u32(call, i), bytes);
+	const char *s = import_string(call, i, bytes);
 
-	if (s == NULL) {
-		(void)import_trap_pointer(call, rotor_arg_u32(call, i));
-		return NULL;
+	if (s != NULL) {
+		import_charge(call, *bytes, CHARGE_READ);
 	}
-	import_charge(call, *bytes, CHARGE_READ);
 	return s;
 }
 
