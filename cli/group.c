@@ -40,7 +40,15 @@ static int module_of_task(struct cli *cli, const char *path, json_t *task)
 	bool stored = false;
 
 	if (wasm == NULL) {
-		return CLI_OK;
+		const char *bytes = json_string_value(json_object_get(task, "file"));
+		size_t n = bytes != NULL ? strlen(bytes) : 0;
+
+		return n > 5 && strcmp(bytes + n - 5, ".wasm") == 0
+			       ? fail(CLI_DATA,
+				      "%s: \"file\" holds a module in base64; name one with "
+				      "\"wasm\": \"%s\"",
+				      path, text_clean(bytes))
+			       : CLI_OK;
 	}
 	const char *from = wasm[0] == '/' || slash == NULL
 				   ? wasm

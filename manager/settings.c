@@ -175,7 +175,13 @@ static bool value_of(char *text, char **out)
 	return *end == '\0' || *end == '#';
 }
 
-static bool file_line(struct settings *s, char *line, const char *where, bool *ours)
+enum section {
+	SECTION_NONE, /* before the first */
+	SECTION_OURS,
+	SECTION_OTHER
+};
+
+static bool file_line(struct settings *s, char *line, const char *where, enum section *section)
 {
 	char *equals, *key, *value;
 	const struct setting *row;
@@ -185,10 +191,14 @@ static bool file_line(struct settings *s, char *line, const char *where, bool *o
 		return true;
 	}
 	if (*line == '[') {
-		*ours = strncmp(line, "[manager]", 9) == 0;
+		*section = strncmp(line, "[manager]", 9) == 0 ? SECTION_OURS : SECTION_OTHER;
+		if (strchr(line, ']') == NULL) {
+			fprintf(stderr, "proplet-manager: %s: expected [section]\n", where);
+			return false;
+		}
 		return true;
 	}
-	if (!*ours) {
+	if (*section == SECTION_OTHER) {
 		return true;
 	}
 	equals = strchr(line, '=');
@@ -198,6 +208,14 @@ static bool file_line(struct settings *s, char *line, const char *where, bool *o
 	}
 	*equals = '\0';
 	key = trim(line);
+	if (*section == SECTION_NONE) {
+		fprintf(stderr,
+			"proplet-manager: %s: '%s' stands before any section and is ignored; put "
+			"it "
+			"below [manager]\n",
+			where, key);
+		return true;
+	}
 	row = by_name(key, strlen(key), true);
 	if (row == NULL) {
 		fprintf(stderr, "proplet-manager: %s: there is no setting '%s'\n", where, key);
@@ -214,7 +232,8 @@ static bool read_file(struct settings *s, const char *path, bool must_exist)
 {
 	FILE *f = fopen(path, "r");
 	char line[1024], where[600];
-	bool ours = false, ok = true;
+	enum section section = SECTION_NONE;
+	bool ok = true;
 
 	if (f == NULL) {
 		if (must_exist) {
@@ -225,7 +244,7 @@ static bool read_file(struct settings *s, const char *path, bool must_exist)
 	}
 	for (int n = 1; ok && fgets(line, sizeof(line), f) != NULL; n++) {
 		snprintf(where, sizeof(where), "%s:%d", path, n);
-		ok = file_line(s, line, where, &ours);
+		ok = file_line(s, line, where, &section);
 	}
 	if (ferror(f)) { /* a folder can be opened, and not read */
 		fprintf(stderr, "proplet-manager: cannot read '%s': %s\n", path, strerror(errno));

@@ -408,6 +408,11 @@ static int read_sections(struct reader *r, struct toml *t)
 		if (strcmp(t->section, r->section) == 0) {
 			seen = true;
 			TRY(take_key(r, t));
+		} else if (t->section[0] == 0) {
+			fprintf(stderr,
+				"proplet: %s line %d: '%s' stands before any section and is "
+				"ignored; put it below [%s]\n",
+				r->file, t->key_line, t->key, r->section);
 		}
 	}
 	if (more < 0) {

@@ -292,7 +292,8 @@ def test_damaged_database(l):
         http_.close()
         status = m.stop() if m.running() else m.wait()
         expect(status in (0, 74, 78), f"exit status {status}; see {m.log_path}")
-        expect(status == 0 or "malformed" in m.log() or "not a database" in m.log(), m.log())
+        reasons = ("proplet-manager: cannot", "the database has schema version", "the store failed")
+        expect(status == 0 or any(r in m.log() for r in reasons), m.log())
         ends[status] = ends.get(status, 0) + 1
     l.note(f"{ends.get(0, 0)} served, {15 - ends.get(0, 0)} ended with a reason")
 

@@ -895,6 +895,11 @@ def test_settings(l):
                 env={"MANAGER_HTTP_PORT": "4321"})[1]
     expect('tenant_id = "t"' in out and "http_port = 4321" in out and 'channel_id = "c"' in out and
            "queue = true" in out, out)
+    conf.write_text("http_port = 7\n[manager]\n")
+    err = l.run([exe, "--config", conf, "--print-config"])[2]
+    expect("'http_port' stands before any section" in err, err)
+    conf.write_text("[manager\nhttp_port = 7\n")
+    expect_eq(l.run([exe, "--config", conf, "--print-config"])[0], 78)
     conf.write_text("[manager]\nhttp_prot = 1\n")
     status, out, err = l.run([exe, "--config", conf])
     expect(status == 78 and "c.toml:2: there is no setting 'http_prot'" in err, err)
