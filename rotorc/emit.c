@@ -142,6 +142,62 @@ static size_t drop_unwind_lines(char *text)
 	return (size_t)(to - text);
 }
 
+/*
+ * Multiples of 256 that its 8-bit field could add: LLVM 22 for Xtensa keeps them for an instruction that it may not choose
+ * in the end, and then has no way to load them.
+ */
+static bool is_lost_constant(LLVMValueRef v)
+{
+	long long n;
+
+	if (!LLVMIsAConstantInt(v) || LLVMGetIntTypeWidth(LLVMTypeOf(v)) != 32) {
+		return false;
+	}
+	n = LLVMConstIntGetSExtValue(v);
+	return n % 256 == 0 && n >= -32768 && n <= 32512 && (n < -2048 || n > 2047);
+}
+
+/* The constant as the result of an instruction that LLVM does not look into. */
+static LLVMValueRef loaded_constant(LLVMBuilderRef b, LLVMValueRef v)
+{
+	LLVMTypeRef type = LLVMFunctionType(LLVMTypeOf(v), NULL, 0, 0);
+	char text[32];
+	int length = snprintf(text, sizeof(text), "movi $0, %lld", LLVMConstIntGetSExtValue(v));
+	LLVMValueRef code = LLVMGetInlineAsm(type, text, (size_t)length, "=r", 2, 0, 0,
+					     LLVMInlineAsmDialectATT, 0);
+
+	return LLVMBuildCall2(b, type, code, NULL, 0, "");
+}
+
+static void hide_constants(LLVMModuleRef mod, LLVMContextRef lc)
+{
+	LLVMBuilderRef b = LLVMCreateBuilderInContext(lc);
+
+	for (LLVMValueRef f = LLVMGetFirstFunction(mod); f != NULL; f = LLVMGetNextFunction(f)) {
+		LLVMBasicBlockRef block = LLVMGetFirstBasicBlock(f);
+
+		for (; block != NULL; block = LLVMGetNextBasicBlock(block)) {
+			LLVMValueRef i = LLVMGetFirstInstruction(block);
+
+			for (; i != NULL; i = LLVMGetNextInstruction(i)) {
+				bool adds = LLVMGetInstructionOpcode(i) == LLVMAdd ||
+					    LLVMGetInstructionOpcode(i) == LLVMGetElementPtr;
+				int last = LLVMGetNumOperands(i) - 1;
+
+				if (adds && is_lost_constant(LLVMGetOperand(i, (unsigned)last))) {
+					LLVMPositionBuilderBefore(b, i);
+					LLVMSetCurrentDebugLocation2(b, NULL);
+					LLVMSetOperand(
+						i, (unsigned)last,
+						loaded_constant(b,
+								LLVMGetOperand(i, (unsigned)last)));
+				}
+			}
+		}
+	}
+	LLVMDisposeBuilder(b);
+}
+
 /* Assembly text, through LLVM's assembler, as a module that is nothing but that text. */
 static int emit_by_assembly(struct rotorc_code *code, const struct rotorc_target *t,
 			    LLVMTargetMachineRef machine, uint8_t **object, size_t *size, char *why,
@@ -151,6 +207,7 @@ static int emit_by_assembly(struct rotorc_code *code, const struct rotorc_target
 	size_t length;
 	int err;
 
+	hide_constants(code->mod, code->lc);
 	if (emit(code->mod, machine, LLVMAssemblyFile, &text, &length, why, cap) != 0) {
 		return -1;
 	}

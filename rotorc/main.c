@@ -10,7 +10,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 enum {
@@ -258,6 +260,78 @@ static void find_target(struct job *j)
 	}
 }
 
+static int compile(struct job *j);
+
+/* From LLVM's last words: which function it gave up in. */
+static void say_where(const struct job *j, FILE *words)
+{
+	char line[1024], reason[200] = "LLVM's code generator gave up", func[64] = "";
+
+	rewind(words);
+	while (fgets(line, sizeof(line), words) != NULL) {
+		if (strncmp(line, "LLVM ERROR: ", 12) == 0) {
+			snprintf(reason, sizeof(reason), "%.*s", (int)strcspn(line + 12, "\n"),
+				 line + 12);
+		} else if (strncmp(line, "In function: f", 14) == 0) {
+			snprintf(func, sizeof(func), " in function %.*s",
+				 (int)strspn(line + 14, "0123456789"), line + 14);
+		}
+	}
+	fprintf(stderr, "rotorc: %s: target %s: LLVM cannot compile the module%s: %s\n", j->in,
+		j->target, func, reason);
+}
+
+/*
+ * Compiles in a process of its own, since LLVM ends its process when a code generator fails: as asked, then without
+ * optimisation; -1 is "not in this way".
+ */
+static int compile_apart(struct job *j, int level, FILE *words)
+{
+	pid_t pid = fork();
+	int status;
+
+	if (pid == 0) {
+		struct rlimit none = {0, 0};
+
+		setrlimit(RLIMIT_CORE, &none);
+		dup2(fileno(words), 2);
+		j->o.level = level;
+		_exit(compile(j));
+	}
+	if (pid < 0 || waitpid(pid, &status, 0) != pid) {
+		fputs("rotorc: no second process could be started\n", stderr);
+		return EXIT_SOFTWARE;
+	}
+	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+static int compile_carefully(struct job *j)
+{
+	FILE *words = tmpfile();
+	char line[1024];
+	int status;
+
+	if (words == NULL) {
+		perror("rotorc");
+		return EXIT_CANT_CREATE;
+	}
+	status = compile_apart(j, j->o.level, words);
+	if (status == -1 && j->o.level != 0) {
+		status = compile_apart(j, 0, words);
+	}
+	if (status == -1) {
+		say_where(j, words);
+		fclose(words);
+		return EXIT_SOFTWARE;
+	}
+	rewind(words);
+	while (status != 0 && fgets(line, sizeof(line), words) != NULL) {
+		fputs(line, stderr);
+	}
+	fclose(words);
+	return status;
+}
+
 static int compile(struct job *j)
 {
 	static const int status[] = {0, EXIT_DATA, EXIT_DATA, EXIT_SOFTWARE, EXIT_DATA};
@@ -310,5 +384,5 @@ int main(int argc, char **argv)
 	}
 	read_options(&j, argc, argv);
 	find_target(&j);
-	return compile(&j);
+	return j.o.target->by_assembly ? compile_carefully(&j) : compile(&j);
 }
