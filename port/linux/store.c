@@ -201,7 +201,7 @@ static bool is_right(const void *data, uint32_t bytes, const uint8_t *digest)
 	return memcmp(got, digest, SHA256_BYTES) == 0;
 }
 
-static const char *map_file(const char *path, const void **mapped, uint32_t *bytes)
+static const char *map_file(const char *path, int protection, const void **mapped, uint32_t *bytes)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
 	struct stat st;
@@ -209,7 +209,7 @@ static const char *map_file(const char *path, const void **mapped, uint32_t *byt
 
 	CHECK(fd >= 0, "cannot be opened");
 	if (fstat(fd, &st) == 0 && st.st_size > 0 && st.st_size <= UINT32_MAX) {
-		at = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
+		at = mmap(NULL, (size_t)st.st_size, protection, MAP_PRIVATE, fd, 0);
 	}
 	close(fd);
 	CHECK(at != MAP_FAILED, "cannot be mapped");
@@ -224,7 +224,7 @@ static bool map_checked(struct store *s, struct store_entry *e)
 	char path[FILES_PATH_MAX + 80];
 
 	path_of(s, path, sizeof(path), e->name);
-	if (map_file(path, &e->mapped, &e->bytes) == NULL &&
+	if (map_file(path, PROT_READ, &e->mapped, &e->bytes) == NULL &&
 	    is_right(e->mapped, e->bytes, e->digest)) {
 		return true;
 	}
@@ -418,7 +418,7 @@ static const char *finish(struct store *s, struct store_entry *e, uint32_t size)
 	CHECK(e->top >= size, "bytes are missing");
 	CHECK(ftruncate(e->fd, size) == 0 && fsync(e->fd) == 0, strerror(errno));
 	path_of(s, from, sizeof(from), e->name);
-	const char *wrong = map_file(from, &e->mapped, &e->bytes);
+	const char *wrong = map_file(from, PROT_READ, &e->mapped, &e->bytes);
 	CHECK(wrong == NULL, wrong);
 	CHECK(is_right(e->mapped, e->bytes, e->digest), "its digest is another");
 	hex_name(name, sizeof(name), e->digest, ".wasm");
@@ -455,15 +455,25 @@ void store_commit(struct store *s, uint16_t module, const uint8_t *digest, uint3
 	complete(s, e, out);
 }
 
+/* Mapped anew: some systems let nothing become executable that was not from the beginning. */
 bool store_make_executable(struct store *s, uint16_t module, struct store_answer *out)
 {
 	struct store_entry *e = entry_of(s, module);
+	char path[FILES_PATH_MAX + 80];
+	const void *mapped = NULL;
+	uint32_t bytes = 0;
 
-	if (e->mapped == NULL ||
-	    mprotect((void *)(uintptr_t)e->mapped, e->bytes, PROT_READ | PROT_EXEC) != 0) {
-		fail(out, "execute", e->name, e->mapped == NULL ? EBADF : errno);
+	path_of(s, path, sizeof(path), e->name);
+	if (map_file(path, PROT_READ | PROT_EXEC, &mapped, &bytes) != NULL || bytes != e->bytes) {
+		fail(out, "execute", e->name, errno);
+		if (mapped != NULL) {
+			munmap((void *)(uintptr_t)mapped, bytes);
+		}
 		return false;
 	}
+	munmap((void *)(uintptr_t)e->mapped, e->bytes);
+	e->mapped = mapped;
+	out->mapped = mapped;
 	return true;
 }
 

@@ -268,6 +268,44 @@ TEST(open_ones_go_last)
 	finish(&s);
 }
 
+/* Whether the mapping that the address lies in has these rights. */
+static bool mapping_has(const void *at, const char *rights)
+{
+	FILE *f = fopen("/proc/self/maps", "r");
+	unsigned long from, to;
+	char line[512], has[8];
+	bool found = false;
+
+	while (f != NULL && fgets(line, sizeof(line), f) != NULL) {
+		if (sscanf(line, "%lx-%lx %7s", &from, &to, has) == 3 &&
+		    (unsigned long)(uintptr_t)at >= from && (unsigned long)(uintptr_t)at < to) {
+			found = strcmp(has, rights) == 0;
+		}
+	}
+	if (f != NULL) {
+		fclose(f);
+	}
+	return found;
+}
+
+TEST(a_module_can_be_executed_where_it_is)
+{
+	uint8_t data[MODULE_BYTES], digest[SHA256_BYTES];
+	struct store_answer a;
+	struct store s;
+
+	begin(&s, 2 * MODULE_BYTES);
+	put(&s, 0, 1);
+	make_module(data, digest, 1);
+	store_open(&s, 1, digest, &a);
+	EXPECT(store_make_executable(&s, 1, &a));
+	EXPECT_EQ(a.state, STORE_COMPLETE);
+	EXPECT(memcmp(a.mapped, data, MODULE_BYTES) == 0);
+	EXPECT(mapping_has(a.mapped, "r-xp"));
+	store_close(&s, 1);
+	finish(&s);
+}
+
 TEST(what_is_written_stays)
 {
 	struct store s;
@@ -289,4 +327,5 @@ TEST(what_is_written_stays)
 
 TEST_MAIN(T(kept_over_restart) T(digest_told_at_the_end) T(resumed_after_restart) T(backwards)
 		  T(wrong_digest_leaves_nothing) T(damage_on_disk_is_noticed)
-			  T(least_recently_used_goes) T(open_ones_go_last) T(what_is_written_stays))
+			  T(least_recently_used_goes) T(open_ones_go_last)
+				  T(a_module_can_be_executed_where_it_is) T(what_is_written_stays))

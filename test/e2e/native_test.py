@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """Native images end to end: compiled by the manager, signed, delivered, run, refused."""
+import ctypes
 import hashlib
 import json
 import os
@@ -48,11 +49,11 @@ class Fleet:
         self.key = self("module", "keys", "-q").strip()
         self.workers = 0
 
-    def worker(self, *options, trust=True, name=None):
+    def worker(self, *options, trust=True, name=None, before=()):
         self.workers += 1
         name = name or f"worker{self.workers}"
         p = self.l.process(name, [
-            self.l.bin("proplet"), "--mqtt-address", self.broker.url, "--state-dir",
+            *before, self.l.bin("proplet"), "--mqtt-address", self.broker.url, "--state-dir",
             self.l.folder / name, "--heartbeat-ms", 300, "--log-level", "debug",
             *(["--trust", self.key] if trust else []), *options])
         wait_until(lambda: len(self("node", "list", "--alive", "-q").split()) >= self.workers, 15,
@@ -216,6 +217,17 @@ def test_no_trust_no_native_code(l):
     f.worker(trust=False)
     f.expect_module_instead(f.run("work", 7), "does not trust this manager's key")
     expect_eq(f.counters()["compiles_total"], 0, "compilations")
+
+
+def test_where_nothing_becomes_executable(l):
+    """As under systemd's MemoryDenyWriteExecute: what was mapped for reading stays so."""
+    if ctypes.CDLL(None).prctl(66, 0, 0, 0, 0) != 0:  # PR_GET_MDWE
+        raise lab.Skip("this kernel has no such rule")
+    f = Fleet(l)
+    f.worker(before=[sys.executable, "-c", "import ctypes, os, sys; "
+                     "ctypes.CDLL(None).prctl(65, 1, 0, 0, 0) and sys.exit('PR_SET_MDWE failed'); "
+                     "os.execv(sys.argv[1], sys.argv[1:])"])
+    expect_eq(f.run("work", 7)["engine"], "native", "engine")
 
 
 def test_native_off(l):
