@@ -93,8 +93,9 @@ static void tell(struct service *s, const char *kind, const char *task_id,
 			 store_error(s->store));
 	}
 	free(body);
-	log_line("info", "event=%s%s%s text=\"%s\"", kind, task_id != NULL ? " of=" : "",
-		 task_id != NULL ? task_id : "", text != NULL ? text : "");
+	log_line(strcmp(kind, "native_start") == 0 ? "debug" : "info", "event=%s%s%s text=\"%s\"",
+		 kind, task_id != NULL ? " of=" : "", task_id != NULL ? task_id : "",
+		 text != NULL ? text : "");
 	service_note(s, kind, task_id != NULL ? task_id : "", e);
 }
 
