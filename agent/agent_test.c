@@ -465,7 +465,7 @@ TEST(start_again_after_the_end)
 TEST(a_refusal_is_for_good)
 {
 	struct rig *r = ready();
-	char id[8];
+	char id[16];
 
 	r->hold_slices = true;
 	for (int i = 0; i < 8; i++) {
