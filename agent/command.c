@@ -366,9 +366,15 @@ static const struct done *done_of(const struct agent *a, const struct wire_start
  * for good, since the manager gives the task to another when it hears of it. */
 static void remember(struct agent *a, struct wire_text id, int64_t epoch, const char *refused)
 {
-	struct done *d = &a->done[a->done_next++ % DONE_MAX];
+	struct done over = {hash(id), (uint64_t)epoch, refused};
 
-	*d = (struct done){hash(id), (uint64_t)epoch, refused};
+	for (uint32_t i = 0; i < DONE_MAX; i++) {
+		if (a->done[i].id == over.id) { /* a task has one entry, of its latest assignment */
+			a->done[i] = a->done[i].epoch > over.epoch ? a->done[i] : over;
+			return;
+		}
+	}
+	a->done[a->done_next++ % DONE_MAX] = over;
 }
 
 /* Why a start is not for now; NULL when it is. */
@@ -558,10 +564,8 @@ void agent_command_ack(struct agent *a)
 	const struct wire_ack *m = &a->inbox.m.ack;
 	struct task *t = agent_task_find(a, m->task_id, wire_text_of(""));
 
-	if (t == NULL || (t->state == AGENT_TASK_ENDED && t->epoch == (uint64_t)m->epoch)) {
-		remember(a, m->task_id, m->epoch, NULL);
-	}
 	if (t != NULL && t->state == AGENT_TASK_ENDED && t->epoch == (uint64_t)m->epoch) {
+		remember(a, m->task_id, m->epoch, NULL);
 		agent_task_forget(a, t);
 	}
 }
