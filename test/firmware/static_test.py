@@ -149,6 +149,13 @@ def test_yaml(l):
         expect(yaml.safe_load(path.read_text())["compatible"] == path.stem, path.name)
 
 
+def test_tests_load(l):
+    """They borrow from the Linux worker's tests: a name that is gone there shows here."""
+    for name in ("firmware_test.py", "real_test.py"):
+        status, out, err = l.run([sys.executable, ROOT / "test" / "firmware" / name, "--list"])
+        expect(status == 0 and out, err)
+
+
 def test_version_is_the_projects(l):
     cmake = re.search(r"project\(proplet VERSION (\d+)\.(\d+)\.(\d+)",
                       (ROOT / "CMakeLists.txt").read_text())
