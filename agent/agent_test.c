@@ -457,7 +457,8 @@ TEST(start_again_after_the_end)
 	SAW("lost: the worker does not have this task");
 	rig_clear(r);
 	rig_start(r, "b", "fake\nfunc f - i ret 7\n", "\"epoch\":5,"); /* behind its stop */
-	NOT("\"task_id\":\"b\"");
+	SAW("refused: it was stopped before it came");
+	NOT("\"results\":\"7\"");
 	rig_free(r);
 }
 

@@ -474,7 +474,8 @@ void agent_command_stop(struct agent *a)
 		return;
 	}
 	if (t == NULL && m->epoch != 0) {
-		remember(a, m->id, m->epoch, NULL);
+		/* The answer may not arrive: a start that comes instead of a stop is answered, too. */
+		remember(a, m->id, m->epoch, "it was stopped before it came");
 		agent_report_refused(a, m->id.at, (uint64_t)m->epoch, WIRE_REASON_LOST,
 				     "the worker does not have this task");
 		return;
