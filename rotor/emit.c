@@ -47,14 +47,17 @@ int t_room_for_entries(struct rotor_loader *l, unsigned count)
 }
 
 /* The operation that does both; F_HALT if there is none. */
-static uint16_t pair_of(uint16_t first, uint16_t second)
+static uint16_t pair_of(uint32_t first, uint16_t second)
 {
-	for (int i = 0; i < FORM_PAIR_COUNT; i++) {
-		if (form_pairs[i].first == first && form_pairs[i].second == second) {
-			return form_pairs[i].both;
-		}
+	switch (first << 16 | second) {
+#define P(kind, first, second)                                                                     \
+	case (uint32_t)F_##first << 16 | F_##second:                                               \
+		return F_##first##__##second;
+		FORM_PAIR_LIST(P)
+#undef P
+	default:
+		return F_HALT;
 	}
-	return F_HALT;
 }
 
 int emit_op(struct rotor_loader *l, unsigned count, const uint16_t *units)

@@ -26,7 +26,7 @@ const struct exec_table exec_table = {{
 	SET_##set(ENTRY_, name) SET_BR_##set(ENTRY_, BR_##name) SET_BACK_##set(ENTRY_, BACK_##name)
 					FORM_CMP_LIST(R)
 #undef R
-#define P(first, second, units, maps) [F_##first##__##second] = h_##first##__##second,
+#define P(kind, first, second) [F_##first##__##second] = h_##first##__##second,
 						FORM_PAIR_LIST(P)
 #undef P
 }};

@@ -389,7 +389,7 @@ FORM_SELECT_LIST(R)
 FORM_CMP_LIST(R)
 #undef R
 
-#define P(first, second, units, maps) HANDLER(first##__##second);
+#define P(kind, first, second) HANDLER(first##__##second);
 FORM_PAIR_LIST(P)
 #undef P
 

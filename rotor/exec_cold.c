@@ -120,7 +120,7 @@ COLD_HANDLER(cold_bulk)
 		CALL(cold_trap);
 	}
 	if (how == BULK_DONE) {
-		PC += form_units[*PC] & ~FORM_MAPPED;
+		PC += form_units(*PC);
 	} else if (exec_interrupted(X)) {
 		X->slice -= (int32_t)X->cost;
 		X->why = STOP_FUEL;

@@ -51,9 +51,9 @@ HANDLER(BR_TABLE)
 
 /* ---- calls ---- */
 
-/* Goes into own function f, whose frame begins at callee; units: of the call operation. No
+/* Goes into own function f at place, whose frame begins at callee; units: of the call operation. No
  * accumulator outlives a call, which frees registers. */
-#define ENTER(f, callee, units)                                                                    \
+#define ENTER(f, place, callee, units)                                                             \
 	do {                                                                                       \
 		if (UNLIKELY((callee) + (f)->frame_cells > X->stack_end)) {                        \
 			TRAP(STACK);                                                               \
@@ -65,7 +65,7 @@ HANDLER(BR_TABLE)
 		}                                                                                  \
 		FP = (callee);                                                                     \
 		FP[(f)->zero_from + (f)->zero_count] = (uint32_t)(PC + (units)-X->form);           \
-		PC = X->form + (f)->form;                                                          \
+		PC = X->form + (place);                                                            \
 		CHARGE_AND_GO((f)->cost);                                                          \
 	} while (0)
 
@@ -74,7 +74,7 @@ HANDLER(BR_TABLE)
 	do {                                                                                       \
 		const struct func *f = &X->funcs[idx];                                             \
 		uint32_t *callee = FP + PC[(units)-1];                                             \
-		ENTER(f, callee, units);                                                           \
+		ENTER(f, f->form, callee, units);                                                  \
 	} while (0)
 #define REENTER_RARE(idx, from, cells, link_slot)                                                  \
 	do {                                                                                       \
@@ -87,9 +87,10 @@ HANDLER(CALL)
 {
 	ACC32 = 0;
 	const struct func *f = &X->funcs[PC[1]];
-	uint32_t *callee = FP + PC[2];
+	uint32_t place = FORM_CALL_PLACE != 0 ? LONG_u32(2) : f->form;
+	uint32_t *callee = FP + PC[2 + FORM_CALL_PLACE];
 
-	ENTER(f, callee, 3);
+	ENTER(f, place, callee, U_CALL);
 }
 
 HANDLER(CALL_FAR)

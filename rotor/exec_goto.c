@@ -47,7 +47,7 @@ void EXEC_START(struct exec *exec)
 	SET_##set(LABEL_, name) SET_BR_##set(LABEL_, BR_##name) SET_BACK_##set(LABEL_, BACK_##name)
 						FORM_CMP_LIST(R)
 #undef R
-#define P(first, second, units, maps) [F_##first##__##second] = LABEL_AT(h_##first##__##second),
+#define P(kind, first, second) [F_##first##__##second] = LABEL_AT(h_##first##__##second),
 							FORM_PAIR_LIST(P)
 #undef P
 	};

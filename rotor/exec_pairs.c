@@ -11,7 +11,7 @@
 #pragma GCC optimize("fp-contract=off")
 #endif
 
-#if defined(EXEC_HANDLERS)
+#if defined(EXEC_HANDLERS) && !defined(ROTOR_PAIRS)
 
 #define UNIT_K(u) ((int16_t)PC[u])
 
@@ -96,23 +96,10 @@
 #define E_F64_SUB_SAA(u) TO_ACC_(u, f64, b - a)
 #define E_F64_SUB_SAS(u) TO_SLOT_(u, f64, b - a)
 
-/* Units of the first ones, less their operation. */
-enum {
-	U_MOV32 = 2,
-	U_I32_ADD_SKS = 3,
-	U_I32_SHL_SKA = 2,
-	U_I32_SHL_AKA = 1,
-	U_I32_SHR_U_SKA = 2,
-	U_F32_MUL_ASA = 1,
-	U_F32_MUL_SSA = 2,
-	U_F64_MUL_ASA = 1,
-	U_F64_MUL_SSA = 2,
-};
-
-#define P(first, second, units, maps)                                                              \
+#define P(kind, first, second)                                                                     \
 	HANDLER(first##__##second)                                                                 \
 	{                                                                                          \
-		B_##first(0) E_##second(U_##first);                                                \
+		B_##first(0) E_##second(U_##first - 1);                                            \
 	}
 FORM_PAIR_LIST(P)
 

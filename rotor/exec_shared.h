@@ -98,7 +98,7 @@ FORM_BIN_LIST(R)
 	enter_own: {                                                                               \
 		const struct func *f = &X->funcs[own];                                             \
 		uint32_t *callee = FP + PC[call_units - 1];                                        \
-		ENTER(f, callee, call_units);                                                      \
+		ENTER(f, f->form, callee, call_units);                                             \
 	}                                                                                          \
 	reenter_own: {                                                                             \
 		const struct func *f = &X->funcs[own];                                             \

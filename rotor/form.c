@@ -43,65 +43,33 @@ const struct form_generic_info form_generics[G_COUNT] = {
 #undef R
 };
 
-/* Units that operands and results take. */
-enum {
-	UNITS_S = 1,
-	UNITS_A = 0,
-	UNITS_SS = 2,
-	UNITS_AS = 1,
-	UNITS_SA = 1,
-	UNITS_SK = 2,
-	UNITS_AK = 1,
-	UNITS_SL = 3,
-	UNITS_AL = 2,
-	UNITS_SD = 5,
-	UNITS_AD = 4,
-	UNITS_SLS = 4,
-	UNITS_SLA = 3,
-	UNITS_SSS = 3,
-	UNITS_SSA = 2,
-	UNITS_SLK = 4,
-	UNITS_L = 2,
-	UNITS_LS = 3,
-	UNITS_LA = 2
-};
+#define SIZES_(operands, result, name)                                                             \
+	U_##name##_##operands##result | M_##name##_##operands##result << FORM_MAP_SHIFT,
 
-#define PLAIN_(operands, result, more) (1 + UNITS_##operands + UNITS_##result + (more)),
-#define MAPPED_(operands, result, more)                                                            \
-	(1 + UNITS_##operands + UNITS_##result + (more)) | FORM_MAPPED,
-
-const uint8_t form_units[FORM_OP_COUNT] = {
-#define R(name, units, maps) (units) | ((maps) ? FORM_MAPPED : 0),
+const uint8_t form_sizes[FORM_OP_COUNT] = {
+#define R(name, units, maps) U_##name | M_##name << FORM_MAP_SHIFT,
 	FORM_PLAIN_LIST(R)
 #undef R
-#define R(name, in, out, set, ...) SET_##set(PLAIN_, 0)
-		FORM_BIN_LIST(R)
+#define R(name, in, out, set, ...) SET_##set(SIZES_, name)
+		FORM_BIN_LIST(R) FORM_DIV_LIST(R) FORM_UN_LIST(R) FORM_TRUNC_LIST(R)
 #undef R
-#define R(name, in, out, set, ...) SET_##set(MAPPED_, 0)
-			FORM_DIV_LIST(R)
+#define R(name, in, out, set) SET_##set(SIZES_, name)
+			FORM_LOAD_LIST(R) FORM_STORE_LIST(R)
 #undef R
-#define R(name, in, out, set, ...) SET_##set(PLAIN_, 0)
-				FORM_UN_LIST(R)
+#define R(name, in, set) SET_##set(SIZES_, name)
+				FORM_SELECT_LIST(R)
 #undef R
-#define R(name, in, out, set, ...) SET_##set(MAPPED_, 0)
-					FORM_TRUNC_LIST(R)
+#define R(name, in, set, ...)                                                                      \
+	SET_##set(SIZES_, name) SET_BR_##set(SIZES_, BR_##name) SET_BACK_##set(SIZES_, BACK_##name)
+					FORM_CMP_LIST(R)
 #undef R
-#define R(name, in, out, set) SET_##set(MAPPED_, 1)
-						FORM_LOAD_LIST(R) FORM_STORE_LIST(R)
-#undef R
-#define R(name, in, set) SET_##set(PLAIN_, 2)
-							FORM_SELECT_LIST(R)
-#undef R
-#define R(name, in, set, ...) SET_##set(PLAIN_, 0) SET_BR_##set(PLAIN_, 2) SET_BACK_##set(PLAIN_, 2)
-								FORM_CMP_LIST(R)
-#undef R
-#define P(first, second, units, maps) (units) | ((maps) ? FORM_MAPPED : 0),
-									FORM_PAIR_LIST(P)
+#define P(kind, first, second) U_##first##__##second | M_##first##__##second << FORM_MAP_SHIFT,
+						FORM_PAIR_LIST(P)
 #undef P
 };
 
-const struct form_pair form_pairs[FORM_PAIR_COUNT] = {
-#define P(first, second, units, maps) {F_##first, F_##second, F_##first##__##second},
+const struct form_pair form_pairs[FORM_PAIR_COUNT + 1] = {
+#define P(kind, first, second) {F_##first, F_##second, F_##first##__##second},
 	FORM_PAIR_LIST(P)
 #undef P
 };

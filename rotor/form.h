@@ -6,6 +6,8 @@
  * Rules: 1. No host pointer, no host byte order visible: the same form on every machine.
  *        2. Slots are 32-bit cells counted from the frame; i64 and f64 take two.
  *        3. No accumulator is live at a label, a call or a safe point.
+ *        4. An operation that stands for several with places in the map traps at its own place plus
+ *           the number of those places that come before.
  * Frame: [parameters][locals][link: return place][operand stack]; a callee's frame begins at its
  *        arguments in the caller's operand stack.
  */
@@ -38,7 +40,7 @@ enum form_op {
 		ROW_BEGIN_(BACK_##name) SET_BACK_##set(ROW_VARIANT_, BACK_##name)
 				FORM_CMP_LIST(R)
 #undef R
-#define P(first, second, units, maps) F_##first##__##second,
+#define P(kind, first, second) F_##first##__##second,
 					FORM_PAIR_LIST(P)
 #undef P
 						FORM_OP_COUNT
@@ -103,20 +105,86 @@ static inline uint8_t form_type(unsigned type)
 }
 extern const struct form_generic_info form_generics[G_COUNT];
 
-/* Two operations that follow each other and the one that does both. */
+/* Two operations that follow each other and the one that does both; the first may be such a one. */
 struct form_pair {
 	uint16_t first, second, both;
 };
 enum {
-#define P(first, second, units, maps) +1
+#define P(kind, first, second) +1
 	FORM_PAIR_COUNT = 0 FORM_PAIR_LIST(P)
 #undef P
 };
-extern const struct form_pair form_pairs[FORM_PAIR_COUNT];
+extern const struct form_pair form_pairs[FORM_PAIR_COUNT + 1];
 
-/* Units of an operation; FORM_MAPPED is set if its place in the module is in the map. */
-#define FORM_MAPPED 0x80
-extern const uint8_t form_units[FORM_OP_COUNT];
+/* Units that operands and results take. */
+enum {
+	UNITS_S = 1,
+	UNITS_A = 0,
+	UNITS_SS = 2,
+	UNITS_AS = 1,
+	UNITS_SA = 1,
+	UNITS_SK = 2,
+	UNITS_AK = 1,
+	UNITS_SL = 3,
+	UNITS_AL = 2,
+	UNITS_SD = 5,
+	UNITS_AD = 4,
+	UNITS_SLS = 4,
+	UNITS_SLA = 3,
+	UNITS_SSS = 3,
+	UNITS_SSA = 2,
+	UNITS_SLK = 4,
+	UNITS_L = 2,
+	UNITS_LS = 3,
+	UNITS_LA = 2
+};
+
+/* U_x: units of operation x; M_x: how many places in the module it has in the map. */
+#define SIZE_(operands, result, name, more, maps)                                                  \
+	U_##name##_##operands##result = 1 + UNITS_##operands + UNITS_##result + (more),            \
+	M_##name##_##operands##result = (maps),
+enum {
+#define R(name, units, maps) U_##name = (units), M_##name = (maps),
+	FORM_PLAIN_LIST(R)
+#undef R
+#define R(name, in, out, set, ...) SET_##set(SIZE_, name, 0, 0)
+	FORM_BIN_LIST(R) FORM_UN_LIST(R)
+#undef R
+#define R(name, in, out, set, ...) SET_##set(SIZE_, name, 0, 1)
+		FORM_DIV_LIST(R) FORM_TRUNC_LIST(R)
+#undef R
+#define R(name, in, out, set) SET_##set(SIZE_, name, 1, 1)
+			FORM_LOAD_LIST(R) FORM_STORE_LIST(R)
+#undef R
+#define R(name, in, set) SET_##set(SIZE_, name, 2, 0)
+				FORM_SELECT_LIST(R)
+#undef R
+#define R(name, in, set, ...)                                                                      \
+	SET_##set(SIZE_, name, 0, 0) SET_BR_##set(SIZE_, BR_##name, 2, 0)                          \
+		SET_BACK_##set(SIZE_, BACK_##name, 2, 0)
+					FORM_CMP_LIST(R)
+#undef R
+#define P(kind, first, second)                                                                     \
+	U_##first##__##second = U_##first + U_##second - 1,                                        \
+	M_##first##__##second = M_##first + M_##second,
+						FORM_PAIR_LIST(P)
+#undef P
+							FORM_SIZES_END
+};
+
+/* Of each operation: its units, and how many places in the module it has in the map. */
+#define FORM_MAP_SHIFT 6
+extern const uint8_t form_sizes[FORM_OP_COUNT];
+
+static inline unsigned form_units(uint16_t op)
+{
+	return form_sizes[op] & ((1u << FORM_MAP_SHIFT) - 1);
+}
+
+static inline unsigned form_maps(uint16_t op)
+{
+	return form_sizes[op] >> FORM_MAP_SHIFT;
+}
 
 /* The first units of every module's form. */
 enum {
@@ -150,7 +218,7 @@ static inline uint32_t form_length(const uint16_t *pc)
 	if (*pc == F_BR_TABLE) {
 		return 4 + 2 * (form_get32(pc + 2) + 1);
 	}
-	return form_units[*pc] & ~FORM_MAPPED;
+	return form_units(*pc);
 }
 
 #endif

@@ -310,7 +310,10 @@ uint32_t module_offset_at(const struct rotor_module *m, uint32_t func, uint32_t 
 	const uint8_t *map = (const uint8_t *)(m->form + end);
 
 	for (; at <= pc && at < end; at += form_length(m->form + at)) {
-		if ((form_units[m->form[at]] & FORM_MAPPED) != 0) {
+		unsigned maps = form_maps(m->form[at]);
+
+		/* Of several in one operation, pc says which: form.h. */
+		for (unsigned i = 0; i < maps && at + i <= pc; i++) {
 			offset += module_leb(&map);
 		}
 	}

@@ -5,9 +5,9 @@
  *
  * A generic operation has variants: where its operands are (S a frame slot, A the accumulator, K a
  * 16-bit signed constant) and where its result goes (A the accumulator only, S also a slot).
- * A set names the variants that exist; the translator falls back to one that does. There are two
- * choices of sets: fast, and with ROTOR_SMALL small; their forms differ, so an instance that is saved
- * goes on where the choice is the same.
+ * A set names the variants that exist; the translator falls back to one that does. There are three
+ * choices: fast, with ROTOR_PAIRS fast and more pairs, with ROTOR_SMALL small; their forms differ, so
+ * an instance that is saved goes on where the choice is the same.
  *
  * Rules: 1. Every operation that yields a value leaves it in the accumulator of its type, also when
  *           it stores it; moves (MOV, K to slot), stores and branches leave accumulators alone.
@@ -16,10 +16,20 @@
 #ifndef ROTOR_OPCODE_LIST_H
 #define ROTOR_OPCODE_LIST_H
 
+/* FORM_CALL_PLACE: units in which a call knows its function's place in the form; 0: it asks funcs. */
 #if defined(ROTOR_SMALL)
 #include "rotor/variants_small_list.h"
+#define FORM_CALL_PLACE 0
+#define FORM_PAIR_LIST(P)
 #else
 #include "rotor/variants_fast_list.h"
+#if defined(ROTOR_PAIRS)
+#include "rotor/pairs_wide_list.h"
+#define FORM_CALL_PLACE 2
+#else
+#include "rotor/pairs_fast_list.h"
+#define FORM_CALL_PLACE 0
+#endif
 #endif
 
 /* R(name, operand type, result type, set, result from a and b); NaN rules: Wasm 2.0 4.3.3. */
@@ -262,7 +272,8 @@
 	R(RETURN, 2, 0)   /* link slot */                                                          \
 	R(RETURN32, 3, 0) /* result slot, link slot */                                             \
 	R(RETURN64, 3, 0)                                                                          \
-	R(CALL, 3, 1)     /* function; last unit of every call: frame distance */                  \
+	R(CALL, 3 + FORM_CALL_PLACE,                                                               \
+	  1)              /* function, place; last unit of every call: frame distance */           \
 	R(CALL_FAR, 4, 1) /* 32-bit function */                                                    \
 	R(CALL_IMPORT, 3, 1)                                                                       \
 	R(CALL_INDIRECT, 5, 1) /* index slot, type, table */                                       \
@@ -285,44 +296,5 @@
 	R(TABLE_COPY, 4, 1) /* destination table, source table */                                  \
 	R(TABLE_INIT, 4, 1) /* table, segment */                                                   \
 	R(ELEM_DROP, 2, 0)
-
-#if defined(ROTOR_SMALL)
-#define FORM_PAIR_LIST(P)
-#else
-/* Operations that often follow each other, as one: P(first, second, units, can trap). The units are
- * those of both without the second's operation; at most one of them is in the map. */
-#define FORM_PAIR_LIST(P)                                                                          \
-	P(MOV32, MOV32, 5, 0)                                                                      \
-	P(MOV32, I32_ADD_SKS, 6, 0)                                                                \
-	P(MOV32, BR_LOOP, 7, 0)                                                                    \
-	P(I32_ADD_SKS, I32_ADD_SKS, 7, 0)                                                          \
-	P(I32_ADD_SKS, MOV32, 6, 0)                                                                \
-	P(I32_ADD_SKS, BR_LOOP, 8, 0)                                                              \
-	P(I32_ADD_SKS, BACKNZ_A, 6, 0)                                                             \
-	P(I32_ADD_SKS, BACK_I32_NE_AKA, 7, 0)                                                      \
-	P(I32_ADD_SKS, BACK_I32_NE_ASA, 7, 0)                                                      \
-	P(I32_ADD_SKS, BACK_I32_LT_S_ASA, 7, 0)                                                    \
-	P(I32_ADD_SKS, BACK_I32_LT_U_ASA, 7, 0)                                                    \
-	P(I32_ADD_SKS, I32_SHL_SKA, 6, 0)                                                          \
-	P(I32_SHL_SKA, I32_LOAD_ALA, 6, 1)                                                         \
-	P(I32_SHL_SKA, I32_LOAD_ALS, 7, 1)                                                         \
-	P(I32_SHL_SKA, I32_LOAD_ASA, 5, 1)                                                         \
-	P(I32_SHL_SKA, I32_LOAD_ASS, 6, 1)                                                         \
-	P(I32_SHL_AKA, I32_LOAD_ALA, 5, 1)                                                         \
-	P(I32_SHL_AKA, I32_LOAD_ALS, 6, 1)                                                         \
-	P(I32_SHR_U_SKA, I32_XOR_ASA, 4, 0)                                                        \
-	P(I32_SHR_U_SKA, I32_XOR_ASS, 5, 0)                                                        \
-	P(F32_MUL_ASA, F32_ADD_ASA, 3, 0)                                                          \
-	P(F32_MUL_ASA, F32_ADD_ASS, 4, 0)                                                          \
-	P(F32_MUL_SSA, F32_ADD_ASA, 4, 0)                                                          \
-	P(F32_MUL_SSA, F32_ADD_ASS, 5, 0)                                                          \
-	P(F64_MUL_ASA, F64_ADD_ASA, 3, 0)                                                          \
-	P(F64_MUL_ASA, F64_ADD_ASS, 4, 0)                                                          \
-	P(F64_MUL_SSA, F64_ADD_ASA, 4, 0)                                                          \
-	P(F64_MUL_SSA, F64_ADD_ASS, 5, 0)                                                          \
-	P(F64_MUL_ASA, F64_SUB_SAA, 3, 0)                                                          \
-	P(F64_MUL_ASA, F64_SUB_SAS, 4, 0)
-
-#endif
 
 #endif

@@ -34,6 +34,17 @@ int t_begin(struct rotor_loader *l)
 	return 0;
 }
 
+/* The calls that wait for a function's place, the last of them at call, are told. */
+static void tell_place(const struct translator *t, uint32_t call, uint32_t place)
+{
+	while (FORM_CALL_PLACE != 0 && call != 0) {
+		uint32_t before = form_get32(t->form + call);
+
+		form_put32(t->form + call, place);
+		call = before;
+	}
+}
+
 int t_end(struct rotor_loader *l)
 {
 	struct translator *t = &l->t;
@@ -54,6 +65,7 @@ int t_end(struct rotor_loader *l)
 	}
 	l->low = to;
 	l->m->form_bytes = (uint32_t)(to - (uint8_t *)t->form);
+	tell_place(t, f->form, t->begin);
 	f->form = t->begin;
 	f->cost = l->body.instr_count;
 	f->zero_from = l->body.type->param_cells;
@@ -641,10 +653,10 @@ int t_plain(struct rotor_loader *l, unsigned op, unsigned count, const uint16_t 
 	uint16_t first = (uint16_t)op;
 
 	TRY(emit_flush(l));
-	if ((form_units[op] & FORM_MAPPED) != 0) {
+	if (form_maps(first) != 0) {
 		TRY(emit_map(l, l->body.at));
 	}
-	TRY(emit(l, 1, &first));
+	TRY(emit_op(l, 1, &first));
 	TRY(emit(l, count, units));
 	emit_forget(&l->t);
 	return 0;
@@ -657,6 +669,26 @@ static int call(struct rotor_loader *l, unsigned op, uint32_t args, unsigned cou
 	return t_plain(l, op, count, units);
 }
 
+/* Calls of a function that is not translated yet form a chain through the places that they are to
+ * know; it begins in the function's own place. */
+static int call_own(struct rotor_loader *l, uint16_t func, uint32_t count, uint16_t slot)
+{
+	struct func *f = &l->m->funcs[func];
+	uint32_t place = func == l->body.func ? l->t.begin : f->form;
+	uint16_t units[4] = {func, slot};
+
+	if (FORM_CALL_PLACE == 0) {
+		return call(l, F_CALL, count, 2, units);
+	}
+	form_put32(units + 1, place);
+	units[3] = slot;
+	TRY(call(l, F_CALL, count, 4, units));
+	if (func > l->body.func) {
+		f->form = l->t.at - 3;
+	}
+	return 0;
+}
+
 int t_call(struct rotor_loader *l, uint32_t func, uint32_t count, uint16_t slot)
 {
 	uint16_t lo = (uint16_t)func, hi = (uint16_t)(func >> 16);
@@ -665,7 +697,7 @@ int t_call(struct rotor_loader *l, uint32_t func, uint32_t count, uint16_t slot)
 		return call(l, F_CALL_IMPORT, count, 2, (uint16_t[]){lo, slot});
 	}
 	if (hi == 0) {
-		return call(l, F_CALL, count, 2, (uint16_t[]){lo, slot});
+		return call_own(l, lo, count, slot);
 	}
 	return call(l, F_CALL_FAR, count, 3, (uint16_t[]){lo, hi, slot});
 }

@@ -66,26 +66,51 @@ static const struct op ops[FORM_OP_COUNT] = {
 
 /* The same for operations without variants; those that are not here show plain numbers. */
 static const char *const plain_units[FORM_OP_COUNT] = {
-	[F_MOV32] = "S>S",          [F_MOV64] = "S>S",
-	[F_LEA_SL] = "SL>S",        [F_LEA_SS] = "SS>S",
-	[F_K16_32] = "K>S",         [F_K32_32] = "L>S",
-	[F_K16_64] = "K>S",         [F_K32_64] = "L>S",
-	[F_K64_64] = "D>S",         [F_KA_I32] = "L>A",
-	[F_KA_I64] = "L>A",         [F_KA_F32] = "L>A",
-	[F_KA_F64] = "D>A",         [F_STA_I32] = "A>S",
-	[F_STA_I64] = "A>S",        [F_STA_F32] = "A>S",
-	[F_STA_F64] = "A>S",        [F_LDA_I32] = "S>A",
-	[F_LDA_I64] = "S>A",        [F_LDA_F32] = "S>A",
-	[F_LDA_F64] = "S>A",        [F_BR] = "j",
-	[F_BR_LOOP] = "cj",         [F_BRNZ_S] = "Sj",
-	[F_BRNZ_A] = "Aj",          [F_BRZ_S] = "Sj",
-	[F_BRZ_A] = "Aj",           [F_BACKNZ_S] = "Sb",
-	[F_BACKNZ_A] = "Ab",        [F_BACKZ_S] = "Sb",
-	[F_BACKZ_A] = "Ab",         [F_RETURN32] = "SS",
-	[F_RETURN64] = "SS",        [F_REF_FUNC] = "Sv",
-	[F_CALL_FAR] = "vu",        [F_TAIL_CALL] = "vSuS",
-	[F_CALL_INDIRECT] = "Suuu", [F_ADDR_S] = "Sv>A",
+	[F_MOV32] = "S>S",
+	[F_MOV64] = "S>S",
+	[F_LEA_SL] = "SL>S",
+	[F_LEA_SS] = "SS>S",
+	[F_K16_32] = "K>S",
+	[F_K32_32] = "L>S",
+	[F_K16_64] = "K>S",
+	[F_K32_64] = "L>S",
+	[F_K64_64] = "D>S",
+	[F_KA_I32] = "L>A",
+	[F_KA_I64] = "L>A",
+	[F_KA_F32] = "L>A",
+	[F_KA_F64] = "D>A",
+	[F_STA_I32] = "A>S",
+	[F_STA_I64] = "A>S",
+	[F_STA_F32] = "A>S",
+	[F_STA_F64] = "A>S",
+	[F_LDA_I32] = "S>A",
+	[F_LDA_I64] = "S>A",
+	[F_LDA_F32] = "S>A",
+	[F_LDA_F64] = "S>A",
+	[F_BR] = "j",
+	[F_BR_LOOP] = "cj",
+	[F_BRNZ_S] = "Sj",
+	[F_BRNZ_A] = "Aj",
+	[F_BRZ_S] = "Sj",
+	[F_BRZ_A] = "Aj",
+	[F_BACKNZ_S] = "Sb",
+	[F_BACKNZ_A] = "Ab",
+	[F_BACKZ_S] = "Sb",
+	[F_BACKZ_A] = "Ab",
+	[F_RETURN32] = "SS",
+	[F_RETURN64] = "SS",
+	[F_REF_FUNC] = "Sv",
+	[F_CALL] = FORM_CALL_PLACE == 0 ? "uu" : "uvu",
+	[F_CALL_FAR] = "vu",
+	[F_TAIL_CALL] = "vSuS",
+	[F_CALL_INDIRECT] = "Suuu",
+	[F_ADDR_S] = "Sv>A",
 	[F_ADDR_A] = "Av>A",
+};
+
+/* Operations that one of the form does at most. */
+enum {
+	PARTS_MAX = 8
 };
 
 /* One function being shown. */
@@ -211,21 +236,30 @@ static const struct form_pair *pair_of(uint16_t opcode)
 	return NULL;
 }
 
-/* The operation at pc; a pair is shown as its two. */
+/* The operation at pc; a pair is shown as its two, of which the first may be a pair itself. */
 static void show_op(const uint16_t *form, uint32_t pc)
 {
-	const struct form_pair *pair = pair_of(form[pc]);
-	uint32_t end = pc + form_length(form + pc), second;
+	uint16_t parts[PARTS_MAX] = {form[pc]};
+	unsigned last = 0;
+	uint32_t at = pc + 1;
 
-	printf("                %6u  ", (unsigned)pc);
-	if (pair == NULL) {
-		show_units(form[pc], form, pc + 1, end);
-		return;
+	for (const struct form_pair *p; (p = pair_of(parts[last])) != NULL; last++) {
+		ASSERT(last + 1 < PARTS_MAX);
+		parts[last] = p->second;
+		parts[last + 1] = p->first;
 	}
-	second = pc + (form_units[pair->first] & ~FORM_MAPPED);
-	show_units(pair->first, form, pc + 1, second);
-	printf("                     +  ");
-	show_units(pair->second, form, second, end);
+	printf("                %6u  ", (unsigned)pc);
+	for (;; last--) {
+		uint32_t end =
+			last == 0 ? pc + form_length(form + pc) : at + form_units(parts[last]) - 1;
+
+		show_units(parts[last], form, at, end);
+		if (last == 0) {
+			return;
+		}
+		printf("                     +  ");
+		at = end;
+	}
 }
 
 static void show_head(const struct view *v)
@@ -288,7 +322,7 @@ static uint32_t skip_locals(const struct mapped *file, uint32_t at)
 /* The next operation from pc on that knows its place in the module; end if there is none. */
 static uint32_t next_mapped(const uint16_t *form, uint32_t pc, uint32_t end)
 {
-	while (pc < end && (form_units[form[pc]] & FORM_MAPPED) == 0) {
+	while (pc < end && form_maps(form[pc]) == 0) {
 		pc += form_length(form + pc);
 	}
 	return pc;
