@@ -222,7 +222,7 @@ bool agent_task_view(const struct agent *a, uint32_t slot, struct agent_task_vie
 		.lease_end_ms = t->lease_end_ms,
 		.unsure = t->unsure,
 		.fuel = t->state != AGENT_TASK_RUNNING && t->instance != NULL
-				? a->engine->fuel_used(t->instance)
+				? agent_fuel_used(a, t)
 				: t->fuel_used,
 		.pool_bytes = block_bytes(a, t->block) + block_bytes(a, t->instance_block) +
 			      block_bytes(a, t->result) + block_bytes(a, t->report),

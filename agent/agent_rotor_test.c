@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The agent with the real engine: what only that shows. */
+/* The agent with a real engine: what only that shows. With AGENT_TEST_WAMR it is WAMR. */
 #include <stdlib.h>
 
 #include "agent/rig_test.h"
 #include "agent/rotor_module_test.h"
 #include "test/test.h"
+#if defined(AGENT_TEST_WAMR)
+#include "port/wamr/wamr.h"
+#endif
 
 #define SAW(text)                                                                                  \
 	do {                                                                                       \
@@ -13,16 +16,44 @@
 		}                                                                                  \
 	} while (0)
 
+#if defined(AGENT_TEST_WAMR)
+/* No rule of this engine: pages are backed whole; it counts no fuel. */
+#define FUEL_LIMIT_SAYS "refused: the engine wamr counts no fuel: limit the time instead"
+#define FAR_SAYS        "\"reason\":\"done\""
+#define TASK_LIMITS     ""
+#define SLICE_MS        10 /* its slices are times */
+
+static const struct agent_engine *engine(void)
+{
+	static char pool[8 << 20];
+	static bool begun;
+
+	begun = begun || agent_engine_wamr_init(pool, sizeof(pool));
+	return begun ? &agent_engine_wamr : NULL;
+}
+#else
+#define FUEL_LIMIT_SAYS "limit reached: fuel: 12345 units of fuel"
+#define FAR_SAYS        "\"error\":\"limit reached: memory: "
+#define TASK_LIMITS     "\"limits\":{\"fuel\":9999},"
+#define SLICE_MS        0
+
+static const struct agent_engine *engine(void)
+{
+	return &agent_engine_rotor;
+}
+#endif
+
 static struct rig *ready(size_t pool_bytes, uint32_t stack_bytes)
 {
 	struct rig *r = rig_new();
 
-	r->engine = &agent_engine_rotor;
+	r->engine = engine();
 	r->pool_bytes = pool_bytes;
 	r->limits.stack_bytes = stack_bytes;
 	r->limits.heap_bytes = 256; /* get_proplet_id allocates there */
 	r->limits.slice_fuel = 1000;
 	r->limits.tasks_max = 24;
+	r->slice_ms = SLICE_MS;
 	rig_boot(r);
 	rig_online(r);
 	rig_run(r, 1);
@@ -54,11 +85,10 @@ TEST(each_function)
 		{"crash", "",
 		 "\"error\":\"trap: integer divide by zero\",\"epoch\":1,\"reason\":\"trap\""},
 		{"crash", "", "\"name\":\"deep\""},
-		{"spin", "\"limits\":{\"fuel\":12345},",
-		 "\"error\":\"limit reached: fuel: 12345 units of fuel\""},
+		{"spin", "\"limits\":{\"fuel\":12345},", FUEL_LIMIT_SAYS},
 		{"recurse", "\"inputs\":[0],",
 		 "\"error\":\"limit reached: stack: call stack exhausted"},
-		{"far", "", "\"error\":\"limit reached: memory: "},
+		{"far", "", FAR_SAYS},
 		{"far", "\"limits\":{\"memory_bytes\":65536},", "\"reason\":\"done\""},
 		{"count", "\"inputs\":[100000],", "\"results\":\"5000050000\""},
 		{"doze", "", "\"results\":\"42\""},
@@ -80,13 +110,14 @@ TEST(each_function)
 	}
 }
 
+#if !defined(AGENT_TEST_WAMR)
 static long fuel_with(uint32_t slice_fuel)
 {
 	struct rig *r = rig_new();
 	const char *at;
 	long fuel = -1;
 
-	r->engine = &agent_engine_rotor;
+	r->engine = engine();
 	r->pool_bytes = 128 * 1024;
 	r->limits.slice_fuel = slice_fuel;
 	rig_boot(r);
@@ -142,6 +173,26 @@ TEST(twenty_tasks_with_memory)
 	}
 	rig_free(r);
 }
+#endif
+
+/* A program that never ends is stopped and gives all back, many at once, too. */
+TEST(endless_tasks_are_stopped)
+{
+	struct rig *r = ready(256 * 1024, 2048);
+	char id[16];
+
+	for (int i = 0; i < 4; i++) {
+		snprintf(id, sizeof(id), "t%d", i);
+		start(r, id, "spin", "\"limits\":{\"time_ms\":1000},");
+	}
+	rig_run(r, 3000);
+	for (int i = 0; i < 4; i++) {
+		snprintf(id, sizeof(id), "\"t%d\"", i);
+		SAW(id);
+	}
+	SAW("\"error\":\"limit reached: time: 1000 ms\"");
+	rig_free(r);
+}
 
 /* Any pool: the task runs or is refused with the reason. */
 TEST(every_pool_size)
@@ -172,8 +223,8 @@ TEST(every_cut_and_damage_of_a_module)
 		wasm[i] ^= (uint8_t)(i % 2 == 0 ? 0 : 1 + i % 255);
 		rig_base64(file, wasm, bytes);
 		rig_say(r, "control/manager/start/p1",
-			"{\"id\":\"a\",\"name\":\"add\",\"epoch\":1,\"inputs\":[1,2],\"limits\":{"
-			"\"fuel\":9999},\"file\":\"%s\"}",
+			"{\"id\":\"a\",\"name\":\"add\",\"epoch\":1,\"inputs\":[1,2]," TASK_LIMITS
+			"\"file\":\"%s\"}",
 			file);
 		rig_run(r, 10);
 		SAW("results {\"task_id\":\"a\"");
@@ -181,5 +232,10 @@ TEST(every_cut_and_damage_of_a_module)
 	}
 }
 
-TEST_MAIN(T(each_function) T(fuel_does_not_depend_on_slices) T(twenty_tasks_with_memory)
-		  T(every_pool_size) T(every_cut_and_damage_of_a_module))
+#if defined(AGENT_TEST_WAMR)
+#define OF_ROTOR
+#else
+#define OF_ROTOR T(fuel_does_not_depend_on_slices) T(twenty_tasks_with_memory)
+#endif
+TEST_MAIN(T(each_function) T(endless_tasks_are_stopped) OF_ROTOR T(every_pool_size)
+		  T(every_cut_and_damage_of_a_module))

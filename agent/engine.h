@@ -121,7 +121,9 @@ struct agent_engine {
 	/* Bytes [at, at + bytes) of memory 0; NULL if any lies outside. */
 	void *(*memory_at)(struct agent_instance *instance, uint32_t at, uint32_t bytes);
 	uint64_t (*memory_bytes)(struct agent_instance *instance);
+	/* NULL: it does not count; a task with a limit of fuel is refused. */
 	uint64_t (*fuel_used)(const struct agent_instance *instance);
+	/* NULL: unknown. */
 	uint32_t (*stack_peak)(const struct agent_instance *instance);
 	void (*ending)(const struct agent_instance *instance, struct agent_ending *out);
 	bool (*frame)(const struct agent_instance *instance, uint32_t i, struct rotor_frame *out);

@@ -357,6 +357,12 @@ static bool prepare(struct agent *a, struct task *t, const struct agent_func *f)
 {
 	struct agent_module_facts facts;
 
+	if (t->fuel_limit != 0 && engine_of(a)->fuel_used == NULL) {
+		agent_task_end(a, t, WIRE_REASON_REFUSED,
+			       "the engine %s counts no fuel: limit the time instead",
+			       engine_of(a)->name);
+		return false;
+	}
 	engine_of(a)->facts(module_of(a, t), &facts);
 	t->native = facts.native;
 	return make_extra(a, t, &facts) && make_instance(a, t, &facts) && call(a, t, f);

@@ -216,6 +216,7 @@ static void slice_act(struct rig *r, const struct agent_action *a)
 		return;
 	}
 	e.slice.status = agent_slice_run(&a->slice);
+	r->now_ms += r->slice_ms;
 	later(r, &e);
 }
 

@@ -43,6 +43,7 @@ struct rig {
 	bool hold_acks;     /* publications are not answered */
 	bool hold_hosts;    /* capabilities are not answered */
 	bool hold_slices;   /* slices are kept in held[] */
+	uint32_t slice_ms;  /* of time that each slice takes */
 	struct agent_slice held[64];
 	uint32_t held_count;
 	char *records[RIG_RECORDS_MAX];

@@ -13,9 +13,14 @@ enum agent_run_status agent_slice_run(const struct agent_slice *slice)
 	return slice->engine->run(slice->instance, slice->fuel);
 }
 
+uint64_t agent_fuel_used(const struct agent *a, const struct task *t)
+{
+	return a->engine->fuel_used != NULL ? a->engine->fuel_used(t->instance) : 0;
+}
+
 static void after_fuel(struct agent *a, struct task *t)
 {
-	if (t->fuel_limit != 0 && a->engine->fuel_used(t->instance) >= t->fuel_limit) {
+	if (t->fuel_limit != 0 && agent_fuel_used(a, t) >= t->fuel_limit) {
 		agent_task_end(a, t, WIRE_REASON_FUEL, "%llu units of fuel",
 			       (unsigned long long)t->fuel_limit);
 	}
@@ -138,7 +143,7 @@ static bool hand_out(struct agent *a, struct task *t)
 	uint64_t used, fuel = a->limits.slice_fuel;
 
 	CHECK(action != NULL, false);
-	used = a->engine->fuel_used(t->instance);
+	used = agent_fuel_used(a, t);
 	if (t->fuel_limit != 0) {
 		fuel = BASE_MIN(fuel, t->fuel_limit > used ? t->fuel_limit - used : 1);
 	}

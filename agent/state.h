@@ -281,6 +281,8 @@ void agent_task_trapped(struct agent *a, struct task *t);
 void agent_slice_event(struct agent *a, const struct agent_event *e);
 void agent_slice_emit(struct agent *a);
 void agent_slice_tick(struct agent *a);
+/* Of the task's instance; 0 where the engine does not count. */
+uint64_t agent_fuel_used(const struct agent *a, const struct task *t);
 
 /* ---- effect.c */
 void agent_effect_begin(struct agent *a, struct task *t);

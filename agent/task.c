@@ -82,8 +82,8 @@ static void take_figures(struct agent *a, struct task *t)
 	if (t->instance == NULL) {
 		return;
 	}
-	t->fuel_used = a->engine->fuel_used(t->instance);
-	t->stack_peak = a->engine->stack_peak(t->instance);
+	t->fuel_used = agent_fuel_used(a, t);
+	t->stack_peak = a->engine->stack_peak != NULL ? a->engine->stack_peak(t->instance) : 0;
 	t->memory_peak =
 		(uint32_t)BASE_MIN(a->engine->memory_bytes(t->instance), (uint64_t)UINT32_MAX);
 	agent_print_take(a, t, true);

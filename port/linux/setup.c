@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Making the worker's parts, and ending them. See worker.h. */
 #include "port/linux/worker.h"
+#include "port/linux/engines.h"
 #include "port/linux/files.h"
 
 #include <errno.h>
@@ -222,22 +223,9 @@ static int fill_agent_config(struct worker *w)
 	return 0;
 }
 
-static const struct agent_engine *const engines[] = {&agent_engine_rotor};
-
-static const struct agent_engine *find_engine(const char *name)
-{
-	for (size_t i = 0; i < BASE_COUNT(engines); i++) {
-		if (strcmp(engines[i]->name, name) == 0) {
-			return engines[i];
-		}
-	}
-	LOG_E("unknown engine; this program has: rotor", "engine=%s", name);
-	return NULL;
-}
-
 static int make_agent(struct worker *w)
 {
-	const struct agent_engine *engine = find_engine(w->config.engine);
+	const struct agent_engine *engine = engines_find(w->config.engine, (size_t)w->config.pool);
 	size_t mem_bytes = agent_mem_bytes(&w->limits);
 	size_t text_bytes =
 		6 * (size_t)BASE_MAX(w->limits.output_bytes_max, w->limits.output_bytes) +
