@@ -222,7 +222,7 @@ def test_no_trust_no_native_code(l):
 def test_where_nothing_becomes_executable(l):
     """As under systemd's MemoryDenyWriteExecute: what was mapped for reading stays so."""
     if ctypes.CDLL(None).prctl(66, 0, 0, 0, 0) != 0:  # PR_GET_MDWE
-        raise lab.Skip("this kernel has no such rule")
+        raise lab.Unsupported("this kernel has no such rule")
     f = Fleet(l)
     f.worker(before=[sys.executable, "-c", "import ctypes, os, sys; "
                      "ctypes.CDLL(None).prctl(65, 1, 0, 0, 0) and sys.exit('PR_SET_MDWE failed'); "
