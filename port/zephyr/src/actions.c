@@ -124,6 +124,7 @@ void actions_do(const struct agent_actions *actions)
 {
 	for (uint32_t i = 0; i < actions->count; i++) {
 		trace_add('<', actions->list[i].kind, 0);
+		panic_step('<', actions->list[i].kind);
 		action_do(&actions->list[i]);
 	}
 }

@@ -13,7 +13,8 @@
 /* Requests of the shell to the main loop. */
 enum app_request_kind {
 	APP_REQUEST_STOP,
-	APP_REQUEST_REBOOT
+	APP_REQUEST_REBOOT,
+	APP_REQUEST_FAULT /* of faults.c; id says which */
 };
 struct app_request {
 	enum app_request_kind kind;
@@ -61,6 +62,10 @@ void panic_init(void);
 const char *panic_text(void);
 /* Publishes the line once, when the connection is there. */
 void panic_report(const struct agent_config *config);
+/* What the main loop is at: '>' with the kind of an event, '<' with that of an action. */
+void panic_step(char what, uint8_t kind);
+/* The watchdog's warning, in an interrupt: keeps the step and resets. */
+void panic_watchdog(void);
 
 /* ---- watchdog.c ---- */
 
@@ -91,6 +96,21 @@ void store_load(struct agent_event *event);
 uint32_t capabilities(void);
 /* Carries out a HOST_CALL; the answer is at once. */
 void capability_do(const struct agent_action *action, struct agent_event *out);
+
+/* ---- faults.c: what tests break ---- */
+
+#if defined(CONFIG_PROPLET_FAULTS)
+/* In the main loop: "hang", "panic" or "fault"; does not return, unless it is another word. */
+void fault_do(const char *what);
+#else
+static inline void fault_do(const char *what)
+{
+}
+#endif
+
+/* ---- steps.c: events and actions by name; what and kind as in panic_step ---- */
+
+const char *app_step_name(char what, uint8_t kind);
 
 /* ---- trace: the last events and actions, for the shell ---- */
 

@@ -30,6 +30,13 @@ typedef uint32_t compat_net_event;
 #define COMPAT_FATAL_ESF const z_arch_esf_t
 #endif
 
+/* The driver of the CMSDK watchdog took seconds until 3.7; all others always took milliseconds. */
+#if defined(CONFIG_WDOG_CMSDK_APB) && KERNEL_VERSION_NUMBER < ZEPHYR_VERSION(3, 7, 0)
+#define COMPAT_WDT_WINDOW(ms) ((ms) / 1000)
+#else
+#define COMPAT_WDT_WINDOW(ms) (ms)
+#endif
+
 #if defined(CONFIG_ARM)
 #define COMPAT_ESF_PC(esf) ((uint32_t)(esf)->basic.pc)
 #elif defined(CONFIG_RISCV)
@@ -38,10 +45,24 @@ typedef uint32_t compat_net_event;
 #define COMPAT_ESF_PC(esf) 0u
 #endif
 
+#if defined(CONFIG_CPU_CORTEX_M)
+#include <cmsis_core.h>
+/* The seventh word of what the processor pushed (Armv7-M B1.5.6). */
+#define COMPAT_INTERRUPTED_PC() (((const uint32_t *)__get_PSP())[6])
+#else
+#define COMPAT_INTERRUPTED_PC() 0u
+#endif
+
 /* Where a fatal error happened; 0 where the architecture does not say. */
 static inline uint32_t compat_esf_pc(COMPAT_FATAL_ESF *esf)
 {
 	return esf == NULL ? 0 : COMPAT_ESF_PC(esf);
+}
+
+/* In an interrupt: where it met the thread; 0 where that is not known. */
+static inline uint32_t compat_interrupted_pc(void)
+{
+	return COMPAT_INTERRUPTED_PC();
 }
 
 #endif

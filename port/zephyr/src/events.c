@@ -102,8 +102,11 @@ static bool next_request(struct agent_event *out)
 		out->kind = AGENT_EVENT_STOP;
 		out->stop.id = request.id;
 		out->stop.id_bytes = strlen(request.id);
-	} else {
+	} else if (request.kind == APP_REQUEST_REBOOT) {
 		out->kind = AGENT_EVENT_QUIT;
+	} else {
+		fault_do(request.id);
+		return false;
 	}
 	return true;
 }
@@ -148,4 +151,5 @@ void events_next(struct agent_event *out, uint64_t wake_ms)
 	}
 	out->now_ms = k_uptime_get();
 	trace_add('>', out->kind, 0);
+	panic_step('>', out->kind);
 }

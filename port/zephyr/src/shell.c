@@ -162,25 +162,13 @@ static int cmd_limits(const struct shell *sh, size_t argc, char **argv)
 
 static int cmd_trace(const struct shell *sh, size_t argc, char **argv)
 {
-	static const char *const events[] = {
-		"tick",      "connected",   "disconnected", "subscribed", "message",
-		"published", "slice_done",  "store",        "store_data", "host_done",
-		"journal",   "journal_end", "node",         "stop",       "quit"};
-	static const char *const actions[] = {
-		"connect",      "disconnect",     "subscribe",   "publish",
-		"run_slice",    "store_open",     "store_begin", "store_write",
-		"store_commit", "store_drop",     "store_read",  "store_close",
-		"journal_put",  "journal_delete", "host_call",   "log"};
 	uint32_t size = ARRAY_SIZE(trace), first = trace_count > size ? trace_count - size : 0;
 
 	for (uint32_t i = first; i < trace_count; i++) {
 		const struct trace_entry *e = &trace[i % size];
-		bool event = e->what == '>';
-		const char *name = event && e->kind < ARRAY_SIZE(events)     ? events[e->kind]
-				   : !event && e->kind < ARRAY_SIZE(actions) ? actions[e->kind]
-									     : "?";
 
-		shell_print(sh, "%8u ms %s %s x%u", e->at_ms, event ? "->" : "<-", name, e->detail);
+		shell_print(sh, "%8u ms %s %s x%u", e->at_ms, e->what == '>' ? "->" : "<-",
+			    app_step_name(e->what, e->kind), e->detail);
 	}
 	return 0;
 }
@@ -188,6 +176,15 @@ static int cmd_trace(const struct shell *sh, size_t argc, char **argv)
 static int cmd_stop(const struct shell *sh, size_t argc, char **argv)
 {
 	struct app_request request = {.kind = APP_REQUEST_STOP};
+
+	strncpy(request.id, argv[1], sizeof(request.id) - 1);
+	shell_print(sh, events_request(&request) ? "asked" : "busy, try again");
+	return 0;
+}
+
+static int cmd_fault(const struct shell *sh, size_t argc, char **argv)
+{
+	struct app_request request = {.kind = APP_REQUEST_FAULT};
 
 	strncpy(request.id, argv[1], sizeof(request.id) - 1);
 	shell_print(sh, events_request(&request) ? "asked" : "busy, try again");
@@ -280,5 +277,7 @@ SHELL_STATIC_SUBCMD_SET_CREATE(
 	SHELL_CMD_ARG(append, NULL, "append WORD TEXT: adds to a long setting", cmd_append, 3, 0),
 	SHELL_CMD_ARG(erase, NULL, "erase everything: forgets all settings", cmd_erase, 2, 0),
 	SHELL_CMD(reboot, NULL, "tells the manager, ends tasks, restarts", cmd_reboot),
+	SHELL_COND_CMD_ARG(CONFIG_PROPLET_FAULTS, fault, NULL, "fault hang|panic|fault: for tests",
+			   cmd_fault, 2, 0),
 	SHELL_SUBCMD_SET_END);
 SHELL_CMD_REGISTER(proplet, &words, "the worker", NULL);
