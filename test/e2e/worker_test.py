@@ -53,9 +53,11 @@ def test_says_goodbye(l):
 
 
 def test_will_says_gone(l):
-    s = Side(l)
+    """A process that is killed has its connection closed by the system; a machine without power is
+    silent, and the broker waits for one and a half keep-alives."""
+    s = Side(l, "--mqtt-keep-alive", "5")
     s.worker.kill()
-    gone = s.ear.wait(f"{P}/control/proplet/gone").json()
+    gone = s.ear.wait(f"{P}/control/proplet/gone", seconds=20).json()
     expect_eq((gone["proplet_id"], gone["status"]), (NODE, "offline"))
     expect(not s.ear.all(f"{P}/control/proplet/alive", lambda m: m.json()["status"] == "offline"),
            "offline on alive, where Propeller's manager takes it for a heartbeat")

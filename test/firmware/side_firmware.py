@@ -12,9 +12,10 @@ from side import CHANNEL, TENANT
 BOARD = os.environ.get("PROPLET_BOARD", "mps2_an385")
 
 # Flags of the Linux worker that are settings here, and those that mean nothing on a device.
-SETTINGS = {"--tags": "tags", "--labels": "labels", "--location": "location"}
+SETTINGS = {"--tags": "tags", "--labels": "labels", "--location": "location",
+            "--mqtt-keep-alive": "keep_alive_s"}
 IGNORED = {"--slots", "--threads", "--slice-fuel", "--pool", "--rx-buffer", "--task-time",
-           "--mqtt-max-packet-size", "--metrics-interval", "--mqtt-keep-alive", "--mqtt-timeout"}
+           "--mqtt-max-packet-size", "--metrics-interval", "--mqtt-timeout"}
 
 _network = []
 

@@ -13,6 +13,8 @@
  *        2. Packet ids: the agent's ref for publications, SUBSCRIBE_ID for SUBSCRIBE.
  *        3. PUBACK and PUBREC leave when the message was handled (persist before answering); every
  *           PUBREC gets its PUBREL, every PUBREL its PUBCOMP.
+ *        4. After a keep-alive without a byte from the broker it is asked (PINGREQ); after one and a
+ *           half the connection is left.
  * Bounds: sending blocks for CONFIG_NET_SOCKET_MAX_SEND_WAIT at most, then the connection ends.
  * Spec:  MQTT 3.1.1 4.3 (QoS), 3.1.2.10 (keep-alive)
  */
@@ -65,6 +67,8 @@ static struct {
 	atomic_t state;        /* enum link_state */
 	bool told_up, end_due; /* CONNECTED was handed on; DISCONNECTED is to be */
 	bool session_present, connack, refused;
+	bool asked;       /* a PINGREQ left since heard_ms */
+	int64_t heard_ms; /* when the broker last sent something */
 	const char *why;
 	struct incoming incoming;
 	struct agent_event answers[ANSWERS_MAX]; /* SUBSCRIBED, PUBLISHED */
@@ -225,6 +229,34 @@ static void on_event(struct mqtt_client *client, const struct mqtt_evt *evt)
 	}
 }
 
+/* ---- silence -----------------------------------------------------------------------------------*/
+
+static void heard(void)
+{
+	lnk.heard_ms = k_uptime_get();
+	lnk.asked = false;
+}
+
+/* The library asks only when the worker itself was silent for a keep-alive; heartbeats never let it
+ * be, and a broker that is gone without a word would not be missed. */
+static void silence_check(void)
+{
+	int64_t quiet_ms = k_uptime_get() - lnk.heard_ms;
+	int64_t keep_alive_ms = 1000 * lnk.client.keepalive;
+
+	if (keep_alive_ms == 0 || quiet_ms < keep_alive_ms) {
+		return;
+	}
+	if (quiet_ms >= keep_alive_ms + keep_alive_ms / 2) {
+		lnk.why = "the broker is silent";
+		mqtt_abort(&lnk.client);
+		atomic_set(&lnk.state, LINK_DOWN);
+	} else if (!lnk.asked) {
+		lnk.asked = true;
+		(void)mqtt_ping(&lnk.client);
+	}
+}
+
 /* ---- connecting, in its own thread -------------------------------------------------------------*/
 
 static struct mqtt_utf8 utf8(const char *text)
@@ -251,6 +283,7 @@ static void client_prepare(void)
 	client->will_message = &lnk.will_message;
 	client->protocol_version = MQTT_VERSION_3_1_1;
 	client->clean_session = 0;
+	client->keepalive = MIN(settings_number(SETTINGS_KEEP_ALIVE), UINT16_MAX);
 	client->rx_buf = lnk.rx;
 	client->rx_buf_size = sizeof(lnk.rx);
 	client->tx_buf = lnk.tx;
@@ -314,6 +347,7 @@ static const char *connect_now(void)
 	if (why != NULL) {
 		mqtt_abort(&lnk.client);
 	}
+	heard();
 	return why;
 }
 
@@ -461,6 +495,7 @@ static bool next_piece(struct agent_event *out)
 			return false;
 		}
 	}
+	heard();
 	in->left -= bytes;
 	out->kind = AGENT_EVENT_MESSAGE;
 	out->message.topic = in->topic;
@@ -519,6 +554,7 @@ bool mqtt_next(struct agent_event *out)
 		return true;
 	}
 	if (!lnk.incoming.open && socket_has_data()) {
+		heard();
 		(void)mqtt_input(&lnk.client); /* an error ends the connection, told below */
 	}
 	if (mqtt_is_up() && lnk.incoming.open && next_piece(out)) {
@@ -526,6 +562,7 @@ bool mqtt_next(struct agent_event *out)
 	}
 	if (mqtt_is_up()) {
 		(void)mqtt_live(&lnk.client);
+		silence_check();
 	}
 	return next_link(out) || (mqtt_is_up() && next_answer(out));
 }

@@ -10,6 +10,8 @@ S(TENANT, "tenant", 3, 63, false, CONFIG_PROPLET_DEFAULT_TENANT, "tenant id")
 S(CHANNEL, "channel", 4, 63, false, CONFIG_PROPLET_DEFAULT_CHANNEL, "channel id")
 S(BROKER, "broker", 5, 127, false, CONFIG_PROPLET_DEFAULT_BROKER, "MQTT broker, name or address")
 S(PORT, "port", 6, 5, false, STRINGIFY(CONFIG_PROPLET_DEFAULT_PORT), "MQTT port")
+S(KEEP_ALIVE, "keep_alive_s", 22, 5, false, STRINGIFY(CONFIG_MQTT_KEEPALIVE),
+  "silence after which the broker is asked")
 S(SSID, "wifi.ssid", 7, 32, false, "", "Wi-Fi network")
 S(PSK, "wifi.psk", 8, 64, true, "", "Wi-Fi password; empty for an open network")
 S(SSID2, "wifi2.ssid", 9, 32, false, "", "network of a second Wi-Fi interface")
