@@ -17,7 +17,7 @@ WATCHDOG_MS = 8000  # of large.conf
 
 def only_where_a_reset_keeps_ram():
     if BOARD != "mps2_an385":
-        raise lab.Skip("a reset ends this board's emulator")
+        raise lab.Unsupported("a reset ends this board's emulator")
 
 
 def comes_back(l, word, *texts):
