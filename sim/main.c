@@ -42,6 +42,7 @@ static const char usage[] =
 	"  --mutation NAME  break a rule (propsim mutations lists them)\n"
 	"  --twice          run each seed twice: the hashes must agree\n"
 	"  --quiet          only the seeds that fail, and the last line\n"
+	"  --version\n"
 	"\n"
 	"The last line is \"N passed, N failed\": runs without and with violations. Exit status:\n"
 	"0, 1 violations, 64 usage, 65 a scenario is wrong.\n";
@@ -107,6 +108,7 @@ enum {
 	OPT_MUTATION,
 	OPT_TWICE,
 	OPT_QUIET,
+	OPT_VERSION,
 	OPT_HELP
 };
 
@@ -122,6 +124,7 @@ static const struct option long_options[] = {
 	{"mutation", required_argument, NULL, OPT_MUTATION},
 	{"twice", no_argument, NULL, OPT_TWICE},
 	{"quiet", no_argument, NULL, OPT_QUIET},
+	{"version", no_argument, NULL, OPT_VERSION},
 	{"help", no_argument, NULL, OPT_HELP},
 	{NULL, 0, NULL, 0},
 };
@@ -197,6 +200,9 @@ static void take_option(struct options *o, int c)
 	case OPT_QUIET:
 		o->plan.quiet = true;
 		break;
+	case OPT_VERSION:
+		puts("propsim " PROPLET_VERSION);
+		exit(0);
 	case OPT_HELP:
 		fputs(usage, stdout);
 		exit(0);
