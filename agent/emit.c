@@ -93,28 +93,28 @@ static bool can_publish(const struct agent *a)
 bool agent_publish(struct agent *a, enum wire_topic topic, const void *message, uint16_t slot)
 {
 	const struct wire_table *table = wire_topic_table(topic);
+	uint32_t room = a->out->text_bytes - a->out->text_used, payload_at;
+	char *text = a->out->text + a->out->text_used;
 	size_t topic_bytes, payload_bytes;
 	struct agent_action *action;
-	char *text;
 
 	CHECK(can_publish(a), false);
-	topic_bytes = wire_topic_write(&a->place, topic, a->config->proplet_id, NULL, 0) + 1;
-	payload_bytes = wire_write(table, message, 0, NULL, 0) + 1;
+	topic_bytes = wire_topic_write(&a->place, topic, a->config->proplet_id, text, room) + 1;
+	payload_at = BASE_MIN((uint32_t)topic_bytes, room);
+	payload_bytes = wire_write(table, message, 0, text + payload_at, room - payload_at) + 1;
 	if (topic_bytes + payload_bytes > a->out->text_bytes) {
 		agent_act_log(a, AGENT_LOG_ERROR,
 			      "a message of %u bytes is too long for this port: dropped",
 			      (unsigned)payload_bytes);
 		return true;
 	}
-	if (a->out->count == AGENT_ACTIONS_MAX ||
-	    (text = agent_text_room(a, (uint32_t)(topic_bytes + payload_bytes))) == NULL) {
+	if (a->out->count == AGENT_ACTIONS_MAX || topic_bytes + payload_bytes > room) {
 		a->again = true;
 		return false;
 	}
 	action = publish_action(a, slot);
 	ASSERT(action != NULL);
-	wire_topic_write(&a->place, topic, a->config->proplet_id, text, topic_bytes);
-	wire_write(table, message, 0, text + topic_bytes, payload_bytes - 1);
+	a->out->text_used += (uint32_t)(topic_bytes + payload_bytes);
 	text[topic_bytes + payload_bytes - 1] = 0;
 	action->publish.topic = text;
 	action->publish.payload = text + topic_bytes;

@@ -229,8 +229,9 @@ static bool emit_alive(struct agent *a)
 	if (list_held(a, &m.tasks)) {
 		m.seen |= WIRE_BIT(alive, tasks);
 	}
-	if (!WIRE_HAS(&m, alive, tasks) || wire_write(&wire_table_alive, &m, 0, NULL, 0) + 300 >
-						   a->out->text_bytes - a->out->text_used) {
+	if (!WIRE_HAS(&m, alive, tasks) ||
+	    (m.tasks.count != 0 && wire_write(&wire_table_alive, &m, 0, NULL, 0) + 300 >
+					   a->out->text_bytes - a->out->text_used)) {
 		m.seen &= ~WIRE_BIT(alive, tasks);
 		WIRE_SET(&m, alive, tasks_more, true);
 		a->out->text_used = text_used;

@@ -142,7 +142,9 @@ static const struct wire_row *find_row(const struct wire_row *rows, size_t count
 				       size_t bytes)
 {
 	for (size_t i = 0; i < count; i++) {
-		if (strlen(rows[i].key) == bytes && memcmp(rows[i].key, key, bytes) == 0) {
+		const char *have = rows[i].key;
+
+		if (have[0] == key[0] && strlen(have) == bytes && memcmp(have, key, bytes) == 0) {
 			return &rows[i];
 		}
 	}

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Topics: m/<tenant>/c/<channel>/ and a row of WIRE_TOPIC_LIST. */
-#include "base/fmt.h"
 #include "wire/wire.h"
 
 struct topic_row {
@@ -19,14 +18,31 @@ static bool has_id(const char *text)
 	return text[strlen(text) - 1] == '+';
 }
 
+/* Appends what there is room for; returns the length with it. */
+static size_t append(char *buf, size_t cap, size_t at, const char *text, size_t bytes)
+{
+	if (at + 1 < cap) {
+		memcpy(buf + at, text, BASE_MIN(bytes, cap - 1 - at));
+	}
+	return at + bytes;
+}
+
 size_t wire_topic_write(const struct wire_place *place, enum wire_topic topic, const char *id,
 			char *buf, size_t cap)
 {
 	const char *text = topics[topic].text;
-	int bytes = (int)strlen(text) - has_id(text);
+	size_t n = append(buf, cap, 0, "m/", 2);
 
-	return fmt_str(buf, cap, "m/%s/c/%s/%.*s%s", place->tenant, place->channel, bytes, text,
-		       has_id(text) ? id : "");
+	n = append(buf, cap, n, place->tenant, strlen(place->tenant));
+	n = append(buf, cap, n, "/c/", 3);
+	n = append(buf, cap, n, place->channel, strlen(place->channel));
+	n = append(buf, cap, n, "/", 1);
+	n = append(buf, cap, n, text, strlen(text) - has_id(text));
+	n = has_id(text) ? append(buf, cap, n, id, strlen(id)) : n;
+	if (cap > 0) {
+		buf[BASE_MIN(n, cap - 1)] = 0;
+	}
+	return n;
 }
 
 /* Takes a word off the beginning of the topic. */

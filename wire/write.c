@@ -81,8 +81,17 @@ static void put_string(struct window *w, const char *text, size_t bytes)
 static void put_int(struct window *w, int64_t v)
 {
 	char out[24];
+	size_t at = sizeof(out);
+	uint64_t left = v < 0 ? 0 - (uint64_t)v : (uint64_t)v;
 
-	put(w, out, fmt_str(out, sizeof(out), "%lld", (long long)v));
+	do {
+		out[--at] = (char)('0' + left % 10);
+		left /= 10;
+	} while (left != 0);
+	if (v < 0) {
+		out[--at] = '-';
+	}
+	put(w, out + at, sizeof(out) - at);
 }
 
 static void put_real(struct window *w, double v)
