@@ -6,13 +6,15 @@
  * Out:   a verdict with numbers for each node; the best node.
  * Rules: 1. A node that fails a filter is never chosen, whatever its score.
  *        2. The same input gives the same choice.
- * Bounds: one pass over the nodes, no memory.
+ * Bounds: one pass over the nodes, which ends early when enough fit; no memory.
  */
 #include "manager/core/placement.h"
 
-#define SCORE_CACHED  300 /* the module is in the node's store: no transfer */
-#define SCORE_SUSPECT 2000
-#define SCORE_IDLE    100 /* per task that runs there already, less */
+#define SCORE_CACHED                                                                               \
+	80 /* the module is in the node's store: no transfer, but no idle node either */
+#define SCORE_SUSPECT  2000
+#define SCORE_IDLE     100 /* per task that runs there already, less */
+#define SCORE_ROOM_MAX 100u
 
 uint64_t placement_hash(const char *kind, const char *text)
 {
@@ -103,8 +105,9 @@ static bool is_avoided(const struct placement_need *need, uint32_t node_idx)
 }
 
 /* What the task asks of a node as such, whatever the node does at the moment. */
-static enum placement_verdict judge_kind(const struct placement_need *need,
-					 const struct placement_node *n, struct placement_reason *r)
+static inline enum placement_verdict judge_kind(const struct placement_need *need,
+						const struct placement_node *n,
+						struct placement_reason *r)
 {
 	if ((need->requires_bloom & ~n->words_bloom) != 0 || need->requires_count != 0) {
 		r->requirement_idx = lacking(need, n);
@@ -129,8 +132,9 @@ static enum placement_verdict judge_kind(const struct placement_need *need,
 }
 
 /* What the task asks of the node's state at the moment. */
-static enum placement_verdict judge_now(const struct placement_need *need,
-					const struct placement_node *n, struct placement_reason *r)
+static inline enum placement_verdict judge_now(const struct placement_need *need,
+					       const struct placement_node *n,
+					       struct placement_reason *r)
 {
 	if (n->battery_percent != 255 && n->battery_percent < need->battery_percent_min &&
 	    !n->mains) {
@@ -156,16 +160,26 @@ static enum placement_verdict judge_now(const struct placement_need *need,
 	return PLACEMENT_FITS;
 }
 
-static int32_t score(const struct placement_need *need, const struct placement_node *n)
+/* The share of the pool that stays free: at most SCORE_ROOM_MAX. */
+static int32_t score_room(const struct placement_need *need, const struct placement_node *n)
 {
-	int32_t s = 0;
+	uint32_t left = n->free_bytes - BASE_MIN(need->memory_bytes, n->free_bytes);
 
-	s -= SCORE_IDLE * n->running / (n->tasks_max != 0 ? 1 + n->tasks_max / 16 : 1);
-	s -= 2 * n->load_percent;
-	if (n->pool_bytes != 0) {
-		uint32_t left = n->free_bytes - BASE_MIN(need->memory_bytes, n->free_bytes);
+	if (n->pool_bytes == 0) {
+		return 0;
+	}
+	return (int32_t)(left <= UINT32_MAX / SCORE_ROOM_MAX
+				 ? left * SCORE_ROOM_MAX / n->pool_bytes
+				 : (uint64_t)left * SCORE_ROOM_MAX / n->pool_bytes);
+}
 
-		s += (int32_t)((uint64_t)left * 100 / n->pool_bytes);
+/* All but score_room. */
+static int32_t score_rest(const struct placement_need *need, const struct placement_node *n)
+{
+	int32_t s = -2 * n->load_percent;
+
+	if (n->running != 0) {
+		s -= SCORE_IDLE * n->running / (n->tasks_max != 0 ? 1 + n->tasks_max / 16 : 1);
 	}
 	if (!n->mains && n->battery_percent != 255) {
 		s -= 100 - n->battery_percent;
@@ -175,26 +189,35 @@ static int32_t score(const struct placement_need *need, const struct placement_n
 	return s;
 }
 
+static inline enum placement_verdict judge(const struct placement_need *need,
+					   const struct placement_node *n, uint32_t node_idx,
+					   struct placement_reason *r)
+{
+	enum placement_verdict v;
+
+	if (need->pin_hash != 0 && need->pin_hash != n->id_hash) {
+		return PLACEMENT_PINNED;
+	}
+	if (!n->alive) {
+		return PLACEMENT_DEAD;
+	}
+	if (n->draining) {
+		return PLACEMENT_DRAINING;
+	}
+	if (is_avoided(need, node_idx)) {
+		return PLACEMENT_REFUSED;
+	}
+	v = judge_kind(need, n, r);
+	return v == PLACEMENT_FITS ? judge_now(need, n, r) : v;
+}
+
 void placement_judge(const struct placement_need *need, const struct placement_node *n,
 		     uint32_t node_idx, struct placement_reason *out)
 {
 	*out = (struct placement_reason){0};
-	if (need->pin_hash != 0 && need->pin_hash != n->id_hash) {
-		out->verdict = PLACEMENT_PINNED;
-	} else if (!n->alive) {
-		out->verdict = PLACEMENT_DEAD;
-	} else if (n->draining) {
-		out->verdict = PLACEMENT_DRAINING;
-	} else if (is_avoided(need, node_idx)) {
-		out->verdict = PLACEMENT_REFUSED;
-	} else {
-		out->verdict = judge_kind(need, n, out);
-		if (out->verdict == PLACEMENT_FITS) {
-			out->verdict = judge_now(need, n, out);
-		}
-		if (out->verdict == PLACEMENT_FITS) {
-			out->score = score(need, n);
-		}
+	out->verdict = judge(need, n, node_idx, out);
+	if (out->verdict == PLACEMENT_FITS) {
+		out->score = score_rest(need, n) + score_room(need, n);
 	}
 }
 
@@ -207,27 +230,36 @@ static uint64_t mix(uint64_t x)
 void placement_choose(const struct placement_need *need, const struct placement_node *nodes,
 		      size_t stride, uint32_t count, uint64_t salt, struct placement_choice *out)
 {
+	uint32_t from = count > PLACEMENT_LOOK_MAX ? (uint32_t)(mix(salt) % count) : 0;
 	uint64_t best_mix = 0;
 
 	*out = (struct placement_choice){.node = PLACEMENT_NONE};
-	for (uint32_t i = 0; i < count; i++) {
+	for (uint32_t seen = 0; seen < count && out->counts[PLACEMENT_FITS] < PLACEMENT_LOOK_MAX;
+	     seen++) {
+		uint32_t i = from + seen < count ? from + seen : from + seen - count;
 		const struct placement_node *n = (const void *)((const char *)nodes + i * stride);
 		struct placement_reason r;
+		int32_t s;
 		uint64_t m;
 
 		if (!n->used) {
 			continue;
 		}
-		placement_judge(need, n, i, &r);
+		r.verdict = judge(need, n, i, &r);
 		out->counts[r.verdict]++;
 		if (r.verdict != PLACEMENT_FITS) {
 			continue;
 		}
+		s = score_rest(need, n);
+		if (out->node != PLACEMENT_NONE && s + (int32_t)SCORE_ROOM_MAX < out->best.score) {
+			continue;
+		}
+		s += score_room(need, n);
 		m = mix(salt + i);
-		if (out->node == PLACEMENT_NONE || r.score > out->best.score ||
-		    (r.score == out->best.score && m < best_mix)) {
+		if (out->node == PLACEMENT_NONE || s > out->best.score ||
+		    (s == out->best.score && m < best_mix)) {
 			out->node = i;
-			out->best = r;
+			out->best.score = s;
 			best_mix = m;
 		}
 	}

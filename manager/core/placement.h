@@ -12,10 +12,11 @@
 #include "base/base.h"
 #include "manager/core/core_list.h"
 
-#define PLACEMENT_WORDS_MAX    24 /* words of one node: labels, tags, features... */
-#define PLACEMENT_REQUIRES_MAX 12 /* words one task may require */
-#define PLACEMENT_CACHED_MAX   6  /* modules remembered as being in a node's store */
-#define PLACEMENT_AVOID_MAX    4  /* nodes that refused a task */
+#define PLACEMENT_WORDS_MAX    24   /* words of one node: labels, tags, features... */
+#define PLACEMENT_REQUIRES_MAX 12   /* words one task may require */
+#define PLACEMENT_CACHED_MAX   6    /* modules remembered as being in a node's store */
+#define PLACEMENT_AVOID_MAX    4    /* nodes that refused a task */
+#define PLACEMENT_LOOK_MAX     1000 /* nodes that fit and are compared */
 #define PLACEMENT_NONE         UINT32_MAX
 
 enum placement_verdict {
@@ -40,12 +41,10 @@ struct placement_need {
 	bool mains;
 };
 
-/* What a node has, as far as placement asks. */
+/* What a node has, as far as placement asks. What is looked at of every node comes first. */
 struct placement_node {
 	uint64_t id_hash;
-	uint64_t words[PLACEMENT_WORDS_MAX];
 	uint64_t words_bloom;
-	uint64_t cached[PLACEMENT_CACHED_MAX];
 	uint32_t pool_bytes;  /* 0: not told */
 	uint32_t free_bytes;  /* largest free block, less what was promised since; if pool_bytes */
 	uint32_t flash_bytes; /* 0: not told */
@@ -61,6 +60,8 @@ struct placement_node {
 	bool suspect;
 	bool draining;
 	bool used; /* the slot holds a node */
+	uint64_t cached[PLACEMENT_CACHED_MAX];
+	uint64_t words[PLACEMENT_WORDS_MAX];
 };
 
 /* One node's verdict, with the numbers behind it. */
@@ -72,7 +73,7 @@ struct placement_reason {
 	int32_t score; /* higher is better, for FITS */
 };
 
-/* A choice among many: the winner, and how many nodes fell to which verdict. */
+/* A choice among many: the winner, and how many nodes fell to which verdict (all, when nothing fits). */
 struct placement_choice {
 	uint32_t node; /* PLACEMENT_NONE when nothing fits */
 	struct placement_reason best;
@@ -95,7 +96,8 @@ void placement_judge(const struct placement_need *need, const struct placement_n
 
 /*
  * The best of count nodes; among equals the one that (salt + index) hashes lowest, so that equal
- * nodes share the work. stride is the distance of two nodes in bytes. Cost: count judgements.
+ * nodes share the work. Of a great fleet, the best of PLACEMENT_LOOK_MAX nodes that fit, counted from
+ * one that salt chooses. stride is the distance of two nodes in bytes. Cost: count judgements at most.
  */
 void placement_choose(const struct placement_need *need, const struct placement_node *nodes,
 		      size_t stride, uint32_t count, uint64_t salt, struct placement_choice *out);

@@ -225,7 +225,10 @@ TEST(a_cached_module_draws_but_not_for_ever)
 	placement_node_cache(&n[1], t.module_hash);
 	placement_choose(&t, n, sizeof(n[0]), 2, 1, &c);
 	EXPECT_EQ(c.node, 1);
-	n[1].running = 4;
+	n[1].load_percent = 20;
+	placement_choose(&t, n, sizeof(n[0]), 2, 1, &c);
+	EXPECT_EQ(c.node, 1);
+	n[1].running = 1;
 	placement_choose(&t, n, sizeof(n[0]), 2, 1, &c);
 	EXPECT_EQ(c.node, 0);
 }
