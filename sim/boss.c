@@ -366,9 +366,13 @@ static void queue(struct sim_world *w, struct batch *batch)
 /* One step of the core's actions: at once when nothing must be stored and nothing waits before. */
 static void carry_out(struct sim_world *w, const struct manager_actions *out)
 {
-	struct batch *batch = malloc(sizeof(*batch) + (out->count + 1) * sizeof(batch->steps[0]));
+	struct batch *batch;
 	bool stores = false;
 
+	if (out->count == 0) {
+		return;
+	}
+	batch = malloc(sizeof(*batch) + out->count * sizeof(batch->steps[0]));
 	batch->count = 0;
 	for (uint32_t i = 0; i < out->count; i++) {
 		note(w, &out->list[i]);

@@ -266,11 +266,13 @@ static void plan_wake(struct sim_world *w, uint32_t n, uint64_t local)
 	struct sim_node *node = &w->nodes[n];
 	uint64_t at;
 
+	node->wake_want = UINT64_MAX;
 	if (local == AGENT_NEVER) {
 		return;
 	}
 	at = true_ms(node, local);
 	at = at < w->now ? w->now : at;
+	node->wake_want = at;
 	if (node->wake_ms <= w->now || at < node->wake_ms) {
 		node->wake_ms = at;
 		world_at(w, at, SIM_NODE_WAKE, n, node->life, 0, 0, NULL);
@@ -441,9 +443,15 @@ void node_event(struct sim_world *w, const struct sim_event *e)
 	}
 	switch (e->kind) {
 	case SIM_NODE_WAKE:
-		if (node->wake_ms == e->at) {
-			node->wake_ms = 0;
+		if (node->wake_ms != e->at) {
+			break;
+		}
+		node->wake_ms = 0;
+		if (node->wake_want <= w->now) {
 			step(w, e->node, &tick);
+		} else if (node->wake_want != UINT64_MAX) {
+			node->wake_ms = node->wake_want;
+			world_at(w, node->wake_ms, SIM_NODE_WAKE, e->node, node->life, 0, 0, NULL);
 		}
 		break;
 	case SIM_NODE_CONNECTED:

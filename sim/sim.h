@@ -155,7 +155,9 @@ struct sim_node {
 	uint32_t life;
 	bool linked, online, subscribed, session; /* session: the broker keeps one */
 	bool asleep, drained;
-	uint64_t wake_ms, link_free_up, link_free_down; /* links keep the order of messages */
+	uint64_t wake_ms,
+		wake_want; /* the event that is planned; when its agent wants to be called */
+	uint64_t link_free_up, link_free_down; /* links keep the order of messages */
 	int32_t drift_ppm;
 	uint64_t born; /* of this life, true time */
 	int64_t wall_offset;
