@@ -26,6 +26,7 @@ from lab import Failed, Skip, expect, wait_until  # noqa: E402
 import dhcp  # noqa: E402
 
 ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|\r")
+LINE_BYTES = 160  # of a long setting; a line of the shell holds 256
 FLASH_BYTES = {"mps2_an385": 16 << 20, "native_sim": 2 << 20}
 
 
@@ -166,7 +167,11 @@ class Board:
         return self.log()[at:]
 
     def set(self, word, text):
-        self.ask(f"proplet set {word} {text}", "kept;")
+        """Keeps a setting; one that is longer than a line in pieces."""
+        text = str(text)
+        self.ask(f"proplet set {word} {text[:LINE_BYTES]}", "kept;")
+        for at in range(LINE_BYTES, len(text), LINE_BYTES):
+            self.ask(f"proplet append {word} {text[at:at + LINE_BYTES]}", "kept;")
 
 
 def programs_there(*names):

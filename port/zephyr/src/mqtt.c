@@ -39,6 +39,7 @@ LOG_MODULE_DECLARE(proplet);
 #define ANSWERS_MAX    24
 #define UNRELEASED_MAX 16
 #define TOPIC_MAX      192
+#define CONNACK_MS_MIN 5000 /* however long the handshake took */
 
 enum link_state {
 	LINK_DOWN,
@@ -65,6 +66,7 @@ static struct {
 	uint8_t rx[CONFIG_PROPLET_MQTT_HEADER_BYTES], tx[CONFIG_PROPLET_MQTT_HEADER_BYTES];
 	uint8_t piece[CONFIG_PROPLET_RX_BUFFER_BYTES];
 	atomic_t state;        /* enum link_state */
+	int64_t give_up_ms;    /* while CONNECTING: when it has taken too long */
 	bool told_up, end_due; /* CONNECTED was handed on; DISCONNECTED is to be */
 	bool session_present, connack, refused;
 	bool asked;       /* a PINGREQ left since heard_ms */
@@ -325,6 +327,7 @@ static const char *connect_now(void)
 {
 	int64_t end = k_uptime_get() + CONFIG_PROPLET_CONNECT_TIMEOUT_MS;
 	const char *why;
+	int err;
 
 	settings_get(SETTINGS_BROKER, lnk.host, sizeof(lnk.host));
 	settings_get(SETTINGS_KEY, lnk.key, sizeof(lnk.key));
@@ -339,11 +342,14 @@ static const char *connect_now(void)
 	if (tls_wanted() && tls_prepare(&lnk.client, lnk.host) != 0) {
 		return "TLS: certificates are missing or wrong";
 	}
-	if (mqtt_connect(&lnk.client) != 0) {
-		return "the broker cannot be reached";
+	err = mqtt_connect(&lnk.client);
+	if (err != 0) {
+		return tls_wanted() && err == -ECONNABORTED
+			       ? "the broker's certificate or the TLS handshake is wrong"
+			       : "the broker cannot be reached";
 	}
 	hurry();
-	why = connack_wait(end);
+	why = connack_wait(MAX(end, k_uptime_get() + CONNACK_MS_MIN));
 	if (why != NULL) {
 		mqtt_abort(&lnk.client);
 	}
@@ -391,6 +397,7 @@ void mqtt_connect_begin(const struct agent_action *action)
 	lnk.end_due = true;
 	lnk.incoming.open = lnk.incoming.to_be_answered = false;
 	lnk.answer_count = 0;
+	lnk.give_up_ms = k_uptime_get() + 2 * CONFIG_PROPLET_CONNECT_TIMEOUT_MS + CONNACK_MS_MIN;
 	atomic_set(&lnk.state, LINK_CONNECTING);
 	k_sem_give(&connect_wanted);
 }
@@ -542,12 +549,22 @@ static bool socket_has_data(void)
 	return zsock_poll(&fd, 1, 0) > 0;
 }
 
+/* A broker that takes the connection and then says nothing holds the connecting thread for good. */
+static void handshake_watch(void)
+{
+	if (state() == LINK_CONNECTING && k_uptime_get() >= lnk.give_up_ms) {
+		tls_give_up(&lnk.client);
+		lnk.give_up_ms += CONNACK_MS_MIN;
+	}
+}
+
 bool mqtt_next(struct agent_event *out)
 {
 	if (next_link(out)) {
 		return true;
 	}
 	if (!mqtt_is_up()) {
+		handshake_watch();
 		return false;
 	}
 	if (next_answer(out)) {

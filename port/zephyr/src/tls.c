@@ -4,7 +4,9 @@
  *
  * Rules: 1. The broker's certificate must be signed by tls.ca and bear the broker's name.
  *        2. With tls.cert and tls.key the worker shows its own.
- *        3. The buffers stay: Mbed TLS reads them at every handshake.
+ *        3. Zephyr's handshake waits for its peer without end, and holds the TLS socket meanwhile;
+ *           only the TCP socket below can be reached, and is known by its peer.
+ *        4. The buffers stay: Mbed TLS reads them at every handshake.
  */
 #include "tls.h"
 
@@ -77,4 +79,25 @@ int tls_prepare(struct mqtt_client *client, const char *host)
 int tls_socket(const struct mqtt_client *client)
 {
 	return client->transport.tls.sock;
+}
+
+/* Whether a socket's peer is that broker. */
+static bool peer_is(int sock, const struct sockaddr_storage *broker)
+{
+	struct sockaddr_storage peer = {0};
+	socklen_t bytes = sizeof(peer);
+	const struct sockaddr_in *a = (const struct sockaddr_in *)&peer;
+	const struct sockaddr_in *b = (const struct sockaddr_in *)broker;
+
+	return zsock_getpeername(sock, (struct sockaddr *)&peer, &bytes) == 0 &&
+	       peer.ss_family == broker->ss_family && a->sin_port == b->sin_port;
+}
+
+void tls_give_up(const struct mqtt_client *client)
+{
+	for (int sock = 0; sock < CONFIG_POSIX_MAX_FDS; sock++) {
+		if (sock != client->transport.tls.sock && peer_is(sock, client->broker)) {
+			(void)zsock_shutdown(sock, ZSOCK_SHUT_RD);
+		}
+	}
 }

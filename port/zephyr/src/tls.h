@@ -14,6 +14,8 @@ bool tls_wanted(void);
  * the broker's certificate and must stay. Negative errno: no CA, or not base64. */
 int tls_prepare(struct mqtt_client *client, const char *host);
 int tls_socket(const struct mqtt_client *client);
+/* From another thread than the one that connects: lets a handshake fail that waits for its peer. */
+void tls_give_up(const struct mqtt_client *client);
 
 #else
 
@@ -28,6 +30,9 @@ static inline int tls_prepare(struct mqtt_client *client, const char *host)
 static inline int tls_socket(const struct mqtt_client *client)
 {
 	return -1;
+}
+static inline void tls_give_up(const struct mqtt_client *client)
+{
 }
 
 #endif
