@@ -6,6 +6,7 @@ PROPLET_BOARD and PROPLET_FIRMWARE as in firmware_test.py; --repeat 20 of the fa
 What propctl was asked and what it said is written to transcript.txt in the test's folder.
 """
 import concurrent.futures
+import json
 import re
 import sys
 import time
@@ -125,6 +126,14 @@ def test_example_wasi(l):
     f = Fleet(l, variant="large")
     has(f("run", "wasi.wasm", "--env", "GREETING=bonjour", "pear", "apple")[0], "bonjour from ",
         "1 apple\n2 pear\n")
+
+
+def test_example_readings(l):
+    """These boards have no sensor; the larger image has a thermometer that shows -50 degrees."""
+    f = Fleet(l, variant="large")
+    out, _ = f("run", "readings.wasm", "--cap", "sensor,time", "temperature", "1", "2")
+    expect_eq([json.loads(line) for line in out.splitlines()],
+              [{"sensor": "temperature", "n": n, "mean": -50.0} for n in (1, 2)])
 
 
 # ---- stops, mixtures

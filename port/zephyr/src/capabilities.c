@@ -136,7 +136,7 @@ static int sensor_of(const char *device, size_t device_bytes, enum sensor_channe
 	return NOT_FOUND;
 }
 
-static int sensor_read(const char *name, int64_t *out)
+static int sensor_measure(const char *name, int64_t *out)
 {
 	const char *slash = strchr(name, '/'), *channel = slash != NULL ? slash + 1 : name;
 
@@ -151,7 +151,7 @@ static int sensor_read(const char *name, int64_t *out)
 
 #else
 
-static int sensor_read(const char *name, int64_t *out)
+static int sensor_measure(const char *name, int64_t *out)
 {
 	return NOT_FOUND;
 }
@@ -195,7 +195,7 @@ void capability_do(const struct agent_action *action, struct agent_event *out)
 		status = pin_write(v[0], v[1]);
 		break;
 	case AGENT_HOST_SENSOR:
-		status = sensor_read(action->host.name, &out->host.value);
+		status = sensor_measure(action->host.name, &out->host.value);
 		break;
 	case AGENT_HOST_KV_GET:
 		status = kv_read(action, out);
