@@ -254,6 +254,7 @@ def test_fault_board_killed(l):
 def test_fault_cable_for_60_s(l):
     def mend(f, load):
         time.sleep(60)
+        f.http.close()  # the manager closes connections that were idle for so long
         f.board.link(True)
     faults(l, lambda f, load: f.board.link(False), mend)
 
