@@ -59,7 +59,6 @@ COLD bool exec_import(struct exec *x, uint32_t func, const uint16_t *pc, uint32_
 {
 	struct rotor_instance *in = x->in;
 	const struct binding *b = &in->bindings[func];
-	struct rotor_call call = {in, in->imports->user, cells, b->host};
 	enum rotor_host how;
 
 	in->pc = (uint32_t)(pc - x->form);
@@ -72,11 +71,14 @@ COLD bool exec_import(struct exec *x, uint32_t func, const uint16_t *pc, uint32_
 		x->why = STOP_CROSS;
 		return false;
 	}
-	how = b->host->fn(&call);
-	instance_pay(in, &x->slice);
+	do {
+		how = instance_call_host(in, func, cells);
+		instance_pay(in, &x->slice);
+	} while (how == ROTOR_HOST_AGAIN && !exec_interrupted(x) &&
+		 (x->slice >= 0 || exec_next_slice(x)));
 	x->mem_bytes = in->memory != NULL ? in->memory->backed : 0;
 	x->trap = in->trap != ROTOR_TRAP_NONE ? in->trap : (uint8_t)ROTOR_TRAP_HOST;
-	x->why = how == ROTOR_HOST_LATER ? STOP_HOST : STOP_TRAP;
+	x->why = (uint8_t)instance_stop(how);
 	return how == ROTOR_HOST_DONE;
 }
 

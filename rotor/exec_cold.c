@@ -61,11 +61,18 @@ COLD_HANDLER(cold_fuel)
 
 /* ---- calls of other than own functions ---- */
 
+/* What the host function charged is paid; now is the time to stop for it. */
+#define ANSWERED(units)                                                                            \
+	do {                                                                                       \
+		RELOAD;                                                                            \
+		PC += (units);                                                                     \
+		CHARGE_AND_GO(0);                                                                  \
+	} while (0)
+
 COLD_HANDLER(cold_import)
 {
 	if (exec_import(X, PC[1], PC, FP, FP + PC[2])) {
-		RELOAD;
-		NEXT(3);
+		ANSWERED(3);
 	}
 	LEAVE;
 }
@@ -73,8 +80,7 @@ COLD_HANDLER(cold_import)
 COLD_HANDLER(cold_import_far)
 {
 	if (exec_import(X, *(const unit32 *)&PC[1], PC, FP, FP + PC[3])) {
-		RELOAD;
-		NEXT(4);
+		ANSWERED(4);
 	}
 	LEAVE;
 }
@@ -85,8 +91,7 @@ COLD_HANDLER(cold_enter_import)
 	const struct activation *a = instance_activation(X->in);
 
 	if (exec_import(X, a->func, PC, FP, FP)) {
-		RELOAD;
-		NEXT(2);
+		ANSWERED(2);
 	}
 	LEAVE;
 }
@@ -94,8 +99,7 @@ COLD_HANDLER(cold_enter_import)
 COLD_HANDLER(cold_indirect)
 {
 	if (exec_elsewhere(X, PC, FP, PC[4])) {
-		RELOAD;
-		NEXT(5);
+		ANSWERED(5);
 	}
 	LEAVE;
 }
@@ -103,8 +107,7 @@ COLD_HANDLER(cold_indirect)
 COLD_HANDLER(cold_tail_elsewhere)
 {
 	if (exec_elsewhere(X, PC, FP, PC[6])) {
-		RELOAD;
-		NEXT(7);
+		ANSWERED(7);
 	}
 	LEAVE;
 }

@@ -604,6 +604,11 @@ void rotor_charge(struct rotor_instance *in, uint32_t units)
 	in->host_charge = BASE_MIN(in->host_charge + units, most);
 }
 
+uint32_t *rotor_progress(struct rotor_instance *in)
+{
+	return in->progress;
+}
+
 uint64_t rotor_fuel_used(const struct rotor_instance *in)
 {
 	return in->fuel_used + in->host_charge;

@@ -115,6 +115,7 @@ struct rotor_instance {
 	uint32_t table_elems_max; /* the limit that the tables' rooms were shared out from */
 	int32_t exit_code;
 	uint32_t host_charge; /* of host functions, not yet taken from the fuel */
+	uint32_t progress[2]; /* of a host function that does its work in parts */
 	char detail[64];
 };
 
@@ -174,6 +175,9 @@ static inline void instance_drop(struct rotor_instance *in, uint32_t bit)
 	in->dropped[bit / 8] |= (uint8_t)(1u << bit % 8);
 }
 
+/* run.c: calls an import that is bound to a host function. */
+enum rotor_host instance_call_host(struct rotor_instance *in, uint32_t func, uint32_t *cells);
+
 /* link.c */
 enum rotor_err link_imports(struct rotor_instance *in, const struct rotor_imports *imports,
 			    struct rotor_diag *diag);
@@ -191,6 +195,14 @@ enum stop {
 	STOP_HOST,
 	STOP_CROSS
 };
+
+/* What a run stops for when a host function has not answered. */
+static inline enum stop instance_stop(enum rotor_host how)
+{
+	return how == ROTOR_HOST_LATER   ? STOP_HOST
+	       : how == ROTOR_HOST_AGAIN ? STOP_FUEL
+					 : STOP_TRAP;
+}
 
 /* *fuel: what may be used, then what is left. What was used is added to *used. */
 enum stop exec_run(struct rotor_instance *in, uint64_t *fuel, uint64_t *used,

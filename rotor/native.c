@@ -179,7 +179,6 @@ static enum stop trap(struct rotor_instance *in, enum rotor_trap why)
 static bool call_import(struct rotor_instance *in, uint32_t func, uint32_t *cells, enum stop *why)
 {
 	const struct binding *b = &in->bindings[func];
-	struct rotor_call call = {in, in->imports->user, cells, b->host};
 	enum rotor_host how;
 
 	in->pending_func = func;
@@ -190,11 +189,11 @@ static bool call_import(struct rotor_instance *in, uint32_t func, uint32_t *cell
 		*why = STOP_CROSS;
 		return false;
 	}
-	how = b->host->fn(&call);
+	how = instance_call_host(in, func, cells);
 	if (how == ROTOR_HOST_TRAP && in->trap == ROTOR_TRAP_NONE) {
 		in->trap = ROTOR_TRAP_HOST;
 	}
-	*why = how == ROTOR_HOST_LATER ? STOP_HOST : STOP_TRAP;
+	*why = instance_stop(how);
 	return how == ROTOR_HOST_DONE;
 }
 
@@ -287,16 +286,17 @@ static bool do_bulk(struct rotor_instance *in, struct native_state *s, struct me
 }
 
 /* A host function was called: what it costs is paid; it may have asked to stop, for room for what the
- * program prints. */
-static bool after_call(struct rotor_instance *in, struct rotor_native_ctx *ctx,
-		       const struct meter *m, bool answered, enum stop *why)
+ * program prints, or to be called again. */
+static bool after_call(struct rotor_instance *in, struct native_state *s, const struct meter *m,
+		       bool answered, enum stop *why)
 {
-	instance_pay(in, &ctx->fuel);
-	if (answered && interrupted(m)) {
+	instance_pay(in, &s->ctx.fuel);
+	s->pending = !answered && *why == STOP_FUEL;
+	if ((answered || s->pending) && interrupted(m)) {
 		*why = STOP_FUEL;
 		return false;
 	}
-	return answered;
+	return answered || s->pending;
 }
 
 /* Carries out a request. True: go on in native code. */
@@ -321,10 +321,10 @@ static bool serve(struct rotor_instance *in, struct native_state *s, struct mete
 		return next_slice(m, ctx);
 	case ROTOR_NATIVE_CALL:
 		go_on = call_import(in, ctx->operand, ctx->cells, why);
-		return after_call(in, ctx, m, go_on, why);
+		return after_call(in, s, m, go_on, why);
 	case ROTOR_NATIVE_CALL_TABLE:
 		go_on = call_element(in, ctx, why);
-		return after_call(in, ctx, m, go_on, why);
+		return after_call(in, s, m, go_on, why);
 	default:
 		break;
 	}
@@ -336,15 +336,22 @@ static bool serve(struct rotor_instance *in, struct native_state *s, struct mete
 }
 
 /* An exported import: there is no native code. */
-static enum stop run_import(struct rotor_instance *in)
+static enum stop run_import(struct rotor_instance *in, struct meter *m, uint64_t *used)
 {
+	uint32_t func = instance_activation(in)->func;
 	enum stop why = STOP_DONE;
+	bool answered;
 
-	if (in->pc == FORM_AT_IMPORT) {
-		(void)(call_import(in, instance_activation(in)->func, in->stack + in->fp, &why) &&
-		       (why = STOP_DONE) == STOP_DONE);
+	if (in->pc != FORM_AT_IMPORT) {
+		return STOP_DONE;
 	}
-	return why;
+	do {
+		answered = call_import(in, func, in->stack + in->fp, &why);
+		*used += in->host_charge;
+		m->budget -= BASE_MIN(m->budget, in->host_charge);
+		in->host_charge = 0;
+	} while (!answered && why == STOP_FUEL && m->budget > 0 && !interrupted(m));
+	return answered ? STOP_DONE : why;
 }
 
 enum stop native_run(struct rotor_instance *in, uint64_t *fuel, uint64_t *used,
@@ -355,7 +362,9 @@ enum stop native_run(struct rotor_instance *in, uint64_t *fuel, uint64_t *used,
 	enum stop why = STOP_DONE;
 
 	if (in->pc != FORM_AT_NATIVE && in->pc != FORM_IN_NATIVE) {
-		return run_import(in);
+		why = run_import(in, &m, used);
+		*fuel = m.budget;
+		return why;
 	}
 	if (in->pc == FORM_AT_NATIVE) {
 		begin(in);

@@ -217,6 +217,8 @@ enum rotor_host {
 	ROTOR_HOST_DONE = 0, /* answered: the results are in cells */
 	ROTOR_HOST_LATER,    /* not yet: rotor_run returns HOST; rotor_answer goes on */
 	ROTOR_HOST_TRAP,     /* ends the program; rotor_set_trap said why */
+	ROTOR_HOST_AGAIN, /* a part is done: it is called again with its cells as it left them, at
+				once or, after a stop, in the next rotor_run */
 };
 
 /* What a host function gets. cells holds the arguments, packed: i32, f32 and references take one
@@ -308,9 +310,13 @@ static inline void rotor_result_f64(struct rotor_call *call, double v)
 }
 
 /* Charges fuel for work in proportion to what a program asked for, so that its limits hold for host
- * functions too: bulk operations cost one unit for 64 bytes. Once per answered call, and the same
- * for the same arguments, or fuel would differ between machines. */
+ * functions too: bulk operations cost one unit for 64 bytes. Once per answer, and the same for the
+ * same arguments, or fuel would differ between machines. */
 void rotor_charge(struct rotor_instance *instance, uint32_t units);
+
+/* Two words for a host function that does its work in parts, so that it can be stopped between them
+ * (ROTOR_HOST_AGAIN): 0 in the first part, then as it left them. They are saved with the instance. */
+uint32_t *rotor_progress(struct rotor_instance *instance);
 
 /* The one check for pointers from a module: bytes [at, at + bytes) of memory 0, or NULL if any lies
  * outside. Lent until the program runs on (memory can move no earlier). bytes 0 at the very end is

@@ -45,6 +45,19 @@ static uint32_t stack_top(const struct rotor_instance *in)
 	return in->fp + call_cells(in->module, func);
 }
 
+enum rotor_host instance_call_host(struct rotor_instance *in, uint32_t func, uint32_t *cells)
+{
+	const struct rotor_host_func *host = in->bindings[func].host;
+	struct rotor_call call = {in, in->imports->user, cells, host};
+	enum rotor_host how = host->fn(&call);
+
+	if (how != ROTOR_HOST_AGAIN) {
+		in->progress[0] = 0;
+		in->progress[1] = 0;
+	}
+	return how;
+}
+
 /* Ends the innermost activation: the outer one is as it was. */
 static void leave(struct rotor_instance *in)
 {
@@ -79,6 +92,8 @@ static bool enter(struct rotor_instance *in, uint32_t func, uint32_t caller, con
 				 caller,         in->state, in->deepest};
 	in->activation = at + 1;
 	in->fp = fp;
+	in->progress[0] = 0; /* left over if the last call was given up */
+	in->progress[1] = 0;
 	in->state = RUN_READY;
 	memmove(in->stack + fp, args, module_functype(m, func)->param_cells * 4u);
 	in->pc = FORM_AT_IMPORT;

@@ -55,14 +55,76 @@ enum rotor_host import_trap_pointer(struct rotor_call *call, uint32_t at)
 	return ROTOR_HOST_TRAP;
 }
 
-const char *import_string(struct rotor_call *call, unsigned i, uint32_t *bytes)
+uint8_t *import_bytes(struct rotor_call *call, uint32_t at, uint32_t bytes)
 {
-	const char *s = rotor_memory_str(call->instance, rotor_arg_u32(call, i), bytes);
+	uint8_t *p = rotor_memory_at(call->instance, bytes != 0 ? at : 0, bytes);
 
-	if (s == NULL) {
-		(void)import_trap_pointer(call, rotor_arg_u32(call, i));
+	if (p == NULL) {
+		(void)import_trap_pointer(call, at);
 	}
-	return s;
+	return p;
+}
+
+struct import_part import_part(struct rotor_call *call, uint32_t bytes, uint32_t bytes_per_unit)
+{
+	uint32_t *progress = rotor_progress(call->instance);
+	struct import_part part = {BASE_MIN(*progress, bytes), 0, ROTOR_HOST_DONE};
+
+	part.bytes = bytes - part.from;
+	if (part.bytes > IMPORT_STEP) {
+		part.bytes = IMPORT_STEP;
+		part.how = ROTOR_HOST_AGAIN;
+	}
+	*progress = part.from + part.bytes;
+	import_charge(call, part.bytes, bytes_per_unit);
+	return part;
+}
+
+enum rotor_host import_move(struct rotor_call *call, uint32_t to, uint32_t from, uint32_t bytes)
+{
+	uint8_t *d = import_bytes(call, to, bytes), *s;
+	struct import_part part;
+
+	CHECK(d != NULL, ROTOR_HOST_TRAP);
+	s = import_bytes(call, from, bytes);
+	CHECK(s != NULL, ROTOR_HOST_TRAP);
+	part = import_part(call, bytes, CHARGE_MOVED);
+	if (d > s) {
+		/* From the end on, as the destination may lie over the source's rest. */
+		part.from = bytes - part.from - part.bytes;
+	}
+	memmove(d + part.from, s + part.from, part.bytes);
+	return part.how;
+}
+
+enum rotor_host import_fill(struct rotor_call *call, uint32_t at, uint32_t value, uint32_t bytes)
+{
+	uint8_t *to = import_bytes(call, at, bytes);
+	struct import_part part;
+
+	CHECK(to != NULL, ROTOR_HOST_TRAP);
+	part = import_part(call, bytes, CHARGE_MOVED);
+	memset(to + part.from, (int)(value & 0xFF), part.bytes);
+	return part.how;
+}
+
+bool import_text(struct rotor_call *call, uint32_t at, uint32_t from, uint32_t max,
+		 struct import_text *out)
+{
+	uint32_t n = BASE_MIN(max - from, (uint32_t)IMPORT_STEP), avail, room;
+	const uint8_t *s = import_tail(call, at + from, &avail), *end;
+
+	room = BASE_MIN(avail, n);
+	end = memchr(s, 0, room);
+	if (end == NULL && room < n) {
+		(void)import_trap_pointer(call, at);
+		return false;
+	}
+	out->at = s;
+	out->bytes = end != NULL ? (uint32_t)(end - s) : n;
+	out->ended = end != NULL || from + n == max;
+	import_charge(call, out->bytes, CHARGE_READ);
+	return true;
 }
 
 uint8_t *import_tail(struct rotor_call *call, uint32_t at, uint32_t *bytes)
@@ -70,8 +132,9 @@ uint8_t *import_tail(struct rotor_call *call, uint32_t at, uint32_t *bytes)
 	uint64_t memory_bytes;
 	uint8_t *memory = rotor_memory(call->instance, &memory_bytes);
 
-	if (memory == NULL || at > memory_bytes) {
-		return NULL;
+	if (at >= memory_bytes) {
+		*bytes = 0;
+		return (uint8_t *)bytes;
 	}
 	*bytes = (uint32_t)BASE_MIN(memory_bytes - at, UINT32_MAX);
 	return memory + at;

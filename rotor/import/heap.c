@@ -427,7 +427,7 @@ const char *heap_free(struct rotor_instance *instance, uint32_t at)
 }
 
 const char *heap_realloc(struct rotor_instance *instance, uint32_t at, uint32_t bytes,
-			 uint32_t *out)
+			 uint32_t *out, uint32_t *copy)
 {
 	struct heap h;
 	const char *wrong = heap_open(instance, &h);
@@ -435,6 +435,7 @@ const char *heap_realloc(struct rotor_instance *instance, uint32_t at, uint32_t 
 	bool done;
 
 	*out = 0;
+	*copy = 0;
 	if (wrong != NULL || (at == 0 && h.region == NULL)) {
 		return wrong;
 	}
@@ -451,13 +452,8 @@ const char *heap_realloc(struct rotor_instance *instance, uint32_t at, uint32_t 
 		*out = at;
 		return wrong;
 	}
-	wrong = alloc_in(&h, bytes, out);
-	if (wrong != NULL || *out == 0) {
-		return wrong;
-	}
-	memcpy(h.region + (*out - h.region_at), h.region + (at - h.region_at),
-	       BASE_MIN(payload, bytes));
-	return free_in(&h, at);
+	*copy = BASE_MIN(payload, bytes);
+	return alloc_in(&h, bytes, out);
 }
 
 uint32_t rotor_heap_alloc(struct rotor_instance *instance, uint32_t bytes)

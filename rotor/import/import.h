@@ -12,7 +12,8 @@
  *        2. What the allocator reads in linear memory it does not trust: a program that scribbles
  *           over it harms itself alone.
  *        3. Nothing blocks: sleeping answers LATER, with the time to wake up in rotor_env.wake_ns.
- * Bounds: work in proportion to the bytes touched, and charged as fuel; malloc and free O(1).
+ * Bounds: work in proportion to the bytes touched, and charged as fuel; malloc and free O(1). At most
+ *        16 KB at a time (printf: 128 KB of text), so that an interrupt is heeded at once.
  * Not:   files, sockets, threads, signals: ENOSYS.
  * Spec:  wasi_snapshot_preview1 (witx); C11 7; import types as WAMR's libc-builtin has them.
  *

@@ -189,10 +189,109 @@ TEST(work_is_charged)
 	charged = 0;
 	put(100, "%5000d");
 	CALL("snprintf", 0, 0, 100, 200);
-	EXPECT_EQ(charged, 5006 / 2);
+	EXPECT_EQ(charged, 5000 / 2);
 	charged = 0;
 	CALL("isalpha", 'x');
 	EXPECT_EQ(charged, 0);
+}
+
+/* Texts that take several steps, whose interesting places are at their ends. */
+TEST(long_texts_like_libc)
+{
+	enum {
+		BYTES = 16384 + 5000
+	};
+	static char s[2 * BYTES], set[] = "ab";
+	static uint8_t mirror[MEMORY_BYTES];
+	struct prng prng;
+
+	fresh();
+	prng_init(&prng, 9);
+	for (uint32_t n = BYTES - 20; n < BYTES; n++) {
+		const uint32_t a = 100, b = a + BYTES + 7;
+
+		for (uint32_t i = 0; i < n; i++) {
+			s[i] = (char)('a' + prng_below(&prng, 2));
+		}
+		s[n] = 0;
+		s[n - 1] = s[n / 2] = 'z';
+		put(a, s);
+		EXPECT_EQ(CALL("strlen", a), n);
+		EXPECT_EQ(CALL("strnlen", a, n - 3), n - 3);
+		EXPECT_EQ(CALL("strchr", a, 'x'), 0);
+		EXPECT_EQ(CALL("strchr", a, 0), a + n);
+		EXPECT_EQ(CALL("strrchr", a, 'z'), a + n - 1);
+		EXPECT_EQ(CALL("memchr", a, 0, n + 1), a + n);
+		EXPECT_EQ(CALL("strspn", a, put(50, set)), n / 2);
+		EXPECT_EQ(CALL("strstr", a, put(50, s + n - 40)), a + (strstr(s, s + n - 40) - s));
+		EXPECT_EQ(CALL("strstr", a, put(50, "zz")), 0);
+		EXPECT_EQ(CALL("stpcpy", b, a), b + n);
+		EXPECT_STR(text_at(b), s);
+		EXPECT_EQ(CALL("strcmp", a, b), 0);
+		EXPECT_EQ(CALL("memcmp", a, b, n), 0);
+		instance.memory[b + n - 1]++;
+		EXPECT(CALL("strcasecmp", a, b) > INT32_MAX);
+		EXPECT(CALL("memcmp", a, b, n) > INT32_MAX);
+		EXPECT_EQ(CALL("strncmp", a, b, n - 1), 0);
+		memset(instance.memory + b, 'x', BYTES + 4);
+		EXPECT_EQ(CALL("strncpy", b, a, BYTES), b);
+		EXPECT_EQ(strlen(text_at(b)), n);
+		EXPECT_EQ(instance.memory[b + BYTES - 1], 0);
+		EXPECT_EQ(instance.memory[b + BYTES], 'x');
+		EXPECT_EQ(CALL("strcat", b, a), b);
+		EXPECT_EQ(CALL("strncat", b, a, 100), b);
+		EXPECT_EQ(strlen(text_at(b)), 2 * n + 100);
+		EXPECT_EQ(memcmp(text_at(b + n), s, n) + memcmp(text_at(b + 2 * n), s, 100), 0);
+		for (uint32_t i = 0; i < MEMORY_BYTES; i++) {
+			instance.memory[i] = (uint8_t)prng_below(&prng, 256);
+		}
+		uint32_t to = prng_below(&prng, 40000), from = prng_below(&prng, 40000);
+
+		memcpy(mirror, instance.memory, MEMORY_BYTES);
+		memmove(mirror + to, mirror + from, n);
+		EXPECT_EQ(CALL("memmove", to, from, n), to);
+		memset(mirror + from, 7, n);
+		EXPECT_EQ(CALL("memset", from, 7, n), from);
+		EXPECT_EQ(memcmp(mirror, instance.memory, MEMORY_BYTES), 0);
+	}
+}
+
+TEST(long_blocks_of_the_heap)
+{
+	uint32_t at, other;
+
+	fresh();
+	instance.heap_bytes = MEMORY_BYTES - HEAP_AT;
+	memset(instance.memory + 20, 'a', 16500);
+	at = CALL("strdup", 20);
+	EXPECT(at > HEAP_AT);
+	EXPECT_EQ(strcmp(text_at(at), text_at(20)), 0);
+	CALL("free", at);
+	memset(instance.memory + at + 100, 1, 17000);
+	at = CALL("calloc", 1, 17000);
+	EXPECT(at > HEAP_AT);
+	EXPECT_EQ(instance.memory[at] + memcmp(text_at(at), text_at(at + 1), 16999), 0);
+	CALL("free", at);
+	at = CALL("malloc", 12000);
+	other = CALL("malloc", 10);
+	EXPECT(other != 0);
+	memset(instance.memory + at, 5, 12000);
+	other = CALL("realloc", at, 18000);
+	EXPECT(other != at && other != 0);
+	EXPECT_EQ(instance.memory[other + 11999], 5);
+	EXPECT(CALL("malloc", 11000) == at);
+}
+
+TEST(what_is_one_step_has_a_limit)
+{
+	fresh();
+	memset(instance.memory + 1000, ' ', 20000);
+	EXPECT_TRAP(CALL("atoi", 1000), ROTOR_TRAP_MEMORY);
+	EXPECT_EQ(CALL("snprintf", 0, 0, 1000, 100), UINT32_MAX);
+	put(100, "%60000d%60000d%60000d%d");
+	EXPECT_EQ(CALL("snprintf", 0, 0, 100, 200), UINT32_MAX);
+	put(100, "%60000d%60000d%d");
+	EXPECT_EQ(CALL("snprintf", 0, 0, 100, 200), 120001);
 }
 
 TEST(copies)
@@ -337,5 +436,7 @@ TEST(time_of_libc)
 
 TEST_MAIN(T(tables_have_whole_rows) T(printf_reads_its_arguments) T(printf_long_double_and_count)
 		  T(printf_refuses_bad_pointers) T(output_can_be_refused) T(strings_like_libc)
-			  T(strstr_like_libc) T(work_is_charged) T(copies) T(numbers_like_libc)
-				  T(characters_like_libc) T(ends) T(time_of_libc))
+			  T(strstr_like_libc) T(work_is_charged) T(long_texts_like_libc)
+				  T(long_blocks_of_the_heap) T(what_is_one_step_has_a_limit)
+					  T(copies) T(numbers_like_libc) T(characters_like_libc)
+						  T(ends) T(time_of_libc))

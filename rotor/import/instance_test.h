@@ -26,23 +26,12 @@ struct rotor_instance {
 	char detail[64];
 	int32_t exit_code;
 	struct rotor_call *pending;
+	uint32_t progress[2];
 };
 
 void *rotor_memory_at(struct rotor_instance *i, uint32_t at, uint32_t bytes)
 {
 	return at <= MEMORY_BYTES && bytes <= MEMORY_BYTES - at ? i->memory + at : NULL;
-}
-
-const char *rotor_memory_str(struct rotor_instance *i, uint32_t at, uint32_t *bytes)
-{
-	const uint8_t *end =
-		at < MEMORY_BYTES ? memchr(i->memory + at, 0, MEMORY_BYTES - at) : NULL;
-
-	if (end == NULL) {
-		return NULL;
-	}
-	*bytes = (uint32_t)(end - (i->memory + at));
-	return (const char *)i->memory + at;
 }
 
 void *rotor_memory(struct rotor_instance *i, uint64_t *bytes)
@@ -74,6 +63,11 @@ static uint64_t charged;
 void rotor_charge(struct rotor_instance *i, uint32_t units)
 {
 	charged += units;
+}
+
+uint32_t *rotor_progress(struct rotor_instance *i)
+{
+	return i->progress;
 }
 
 struct rotor_call *rotor_pending(struct rotor_instance *i)
@@ -172,7 +166,10 @@ static uint32_t call_with(const char *name, const uint32_t *args, unsigned count
 	memcpy(cells, args, count * 4);
 	call = (struct rotor_call){&instance, &my, cells, find(name)};
 	instance.trap = ROTOR_TRAP_NONE;
-	how = call.func->fn(&call);
+	memset(instance.progress, 0, sizeof(instance.progress));
+	do {
+		how = call.func->fn(&call);
+	} while (how == ROTOR_HOST_AGAIN);
 	instance.pending = how == ROTOR_HOST_LATER ? &call : NULL;
 	return cells[0];
 }

@@ -36,27 +36,40 @@ FN(malloc)
 FN(calloc)
 {
 	uint64_t bytes = (uint64_t)rotor_arg_u32(call, 0) * rotor_arg_u32(call, 1);
-	uint32_t at;
-	const char *wrong;
+	uint32_t *at = &rotor_progress(call->instance)[1];
+	const char *wrong = NULL;
+	enum rotor_host how;
 
 	if (bytes > UINT32_MAX / 2) {
 		return heap_answer(call, NULL, 0);
 	}
-	wrong = heap_alloc(call->instance, (uint32_t)bytes, &at);
-	if (wrong == NULL && at != 0) {
-		memset(rotor_memory_at(call->instance, at, (uint32_t)bytes), 0, (size_t)bytes);
-		import_charge(call, bytes, CHARGE_MOVED);
+	if (*at == 0) {
+		wrong = heap_alloc(call->instance, (uint32_t)bytes, at);
 	}
-	return heap_answer(call, wrong, at);
+	if (wrong == NULL && *at != 0) {
+		how = import_fill(call, *at, 0, (uint32_t)bytes);
+		CHECK(how == ROTOR_HOST_DONE, how);
+	}
+	return heap_answer(call, wrong, *at);
 }
 
+/* The size argument becomes that of what is moved to a new block. */
 FN(realloc)
 {
-	uint32_t bytes = rotor_arg_u32(call, 1), at;
-	const char *wrong = heap_realloc(call->instance, rotor_arg_u32(call, 0), bytes, &at);
+	uint32_t old = rotor_arg_u32(call, 0), *bytes = &call->cells[1];
+	uint32_t *at = &rotor_progress(call->instance)[1];
+	const char *wrong = NULL;
+	enum rotor_host how;
 
-	import_charge(call, at != 0 ? bytes : 0, CHARGE_MOVED);
-	return heap_answer(call, wrong, at);
+	if (*at == 0) {
+		wrong = heap_realloc(call->instance, old, *bytes, at, bytes);
+	}
+	if (wrong == NULL && *at != 0 && *bytes != 0) {
+		how = import_move(call, *at, old, *bytes);
+		CHECK(how == ROTOR_HOST_DONE, how);
+		wrong = heap_free(call->instance, old);
+	}
+	return heap_answer(call, wrong, *at);
 }
 
 FN(free)
@@ -66,21 +79,29 @@ FN(free)
 	return wrong != NULL ? import_trap(call, wrong) : ROTOR_HOST_DONE;
 }
 
+/* Measures, allocates, then copies, from the end on. progress: bytes measured or left; the copy. */
 FN(strdup)
 {
-	uint32_t bytes, at;
-	const char *s = import_string(call, 0, &bytes), *wrong;
+	uint32_t *bytes = rotor_progress(call->instance), *at = bytes + 1;
+	uint32_t s = rotor_arg_u32(call, 0), n, left;
+	struct import_text text;
+	const char *wrong;
+	enum rotor_host how;
 
-	CHECK(s != NULL, ROTOR_HOST_TRAP);
-	if (bytes == UINT32_MAX) {
-		return import_trap_pointer(call, rotor_arg_u32(call, 0));
+	if (*at == 0) {
+		CHECK(import_text(call, s, *bytes, UINT32_MAX, &text), ROTOR_HOST_TRAP);
+		*bytes += text.bytes;
+		CHECK(text.ended, ROTOR_HOST_AGAIN);
+		wrong = heap_alloc(call->instance, ++*bytes, at);
+		CHECK(wrong == NULL && *at != 0, heap_answer(call, wrong, 0));
 	}
-	wrong = heap_alloc(call->instance, bytes + 1, &at);
-	if (wrong == NULL && at != 0) {
-		memmove(rotor_memory_at(call->instance, at, bytes + 1), s, bytes + 1);
-		import_charge(call, bytes, CHARGE_MOVED);
-	}
-	return heap_answer(call, wrong, at);
+	n = BASE_MIN(*bytes, (uint32_t)IMPORT_STEP);
+	left = *bytes - n;
+	*bytes = 0;
+	how = import_move(call, *at + left, s + left, n);
+	*bytes = left;
+	CHECK(how == ROTOR_HOST_DONE, how);
+	return left != 0 ? ROTOR_HOST_AGAIN : heap_answer(call, NULL, *at);
 }
 
 /* ---- numbers ---- */
@@ -106,9 +127,9 @@ static bool is_space(uint8_t c)
 	return c == ' ' || (c >= '\t' && c <= '\r');
 }
 
-/* Reads the digits of a base from s[i] on into n. */
-static void read_digits(struct number *n, const uint8_t *s, uint32_t i, uint32_t bytes,
-			unsigned base)
+/* Reads the digits of a base from s[i] on into n; where they end. */
+static uint32_t read_digits(struct number *n, const uint8_t *s, uint32_t i, uint32_t bytes,
+			    unsigned base)
 {
 	for (; i < bytes && digit_of(s[i]) < base; i++) {
 		uint64_t old = n->magnitude;
@@ -117,6 +138,7 @@ static void read_digits(struct number *n, const uint8_t *s, uint32_t i, uint32_t
 		n->overflow |= old > (UINT64_MAX - digit_of(s[i])) / base;
 		n->bytes = i + 1;
 	}
+	return i;
 }
 
 /* Does 0x and a hexadecimal digit stand at s[i]? */
@@ -125,8 +147,8 @@ static bool is_hex(const uint8_t *s, uint32_t i, uint32_t bytes)
 	return bytes - i > 2 && s[i] == '0' && (s[i + 1] | 0x20) == 'x' && digit_of(s[i + 2]) < 16;
 }
 
-/* C11 7.22.1.4 */
-static struct number read_number(const uint8_t *s, uint32_t bytes, unsigned base)
+/* C11 7.22.1.4; *end: where it stopped to read. */
+static struct number read_number(const uint8_t *s, uint32_t bytes, unsigned base, uint32_t *end)
 {
 	struct number n = {0};
 	uint32_t i = 0;
@@ -145,22 +167,35 @@ static struct number read_number(const uint8_t *s, uint32_t bytes, unsigned base
 		base = i < bytes && s[i] == '0' ? 8 : 10;
 	}
 	if (base >= 2 && base <= 36) {
-		read_digits(&n, s, i, bytes, base);
+		i = read_digits(&n, s, i, bytes, base);
 	}
+	*end = i;
 	return n;
 }
 
-/* Reads argument 0 in the base of argument 2 and stores where it ended at argument 1. false: the
- * trap is set. */
+/* Reads argument 0 in a base; it must end within a step. false: the trap is set. */
+static bool number_arg(struct rotor_call *call, unsigned base, struct number *n)
+{
+	uint32_t at = rotor_arg_u32(call, 0), avail, bytes, end = 0;
+	const uint8_t *s = import_tail(call, at, &avail);
+
+	bytes = BASE_MIN(avail, (uint32_t)IMPORT_STEP);
+	*n = read_number(s, bytes, base, &end);
+	import_charge(call, end, CHARGE_READ);
+	if (end == bytes) {
+		(void)import_trap_pointer(call, at);
+		return false;
+	}
+	return true;
+}
+
+/* The same in the base of argument 2; stores where it ended at argument 1. */
 static bool number_args(struct rotor_call *call, struct number *n)
 {
-	uint32_t at = rotor_arg_u32(call, 0), end_at = rotor_arg_u32(call, 1), bytes;
-	const char *s = import_string(call, 0, &bytes);
+	uint32_t at = rotor_arg_u32(call, 0), end_at = rotor_arg_u32(call, 1);
 	uint8_t *end;
 
-	CHECK(s != NULL, false);
-	import_charge(call, bytes, CHARGE_READ);
-	*n = read_number((const uint8_t *)s, bytes, rotor_arg_u32(call, 2));
+	CHECK(number_arg(call, rotor_arg_u32(call, 2), n), false);
 	if (end_at == 0) {
 		return true;
 	}
@@ -237,12 +272,9 @@ FN(strtoull)
 
 FN(atoi)
 {
-	uint32_t bytes;
-	const char *s = import_string(call, 0, &bytes);
 	struct number n;
 
-	CHECK(s != NULL, ROTOR_HOST_TRAP);
-	n = read_number((const uint8_t *)s, bytes, 10);
+	CHECK(number_arg(call, 10, &n), ROTOR_HOST_TRAP);
 	rotor_result_u32(call, (uint32_t)as_signed(&n, (uint64_t)1 << 31));
 	return ROTOR_HOST_DONE;
 }

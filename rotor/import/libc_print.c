@@ -13,8 +13,16 @@
 struct varargs {
 	struct fmt_source src;
 	struct rotor_call *call;
-	uint32_t at;  /* the next argument */
-	uint32_t bad; /* the pointer that could not be followed, after an error */
+	const struct fmt_out *out;
+	uint32_t at;   /* the next argument */
+	uint32_t bad;  /* the pointer that could not be followed, after an error; 0: too long */
+	uint32_t work; /* what floats cost */
+};
+
+/* A call is one step, so it cannot make more text; a float counts as so many bytes. */
+enum {
+	PRINT_MAX = 131072,
+	PRINT_FLOAT = 512
 };
 
 /* The next argument, whose size is also its alignment; NULL: outside the memory. */
@@ -22,6 +30,8 @@ static const uint8_t *next_arg(struct varargs *v, uint32_t bytes)
 {
 	const uint8_t *arg;
 
+	v->bad = 0;
+	CHECK(v->out->total + v->work <= PRINT_MAX, NULL);
 	v->at = (v->at + bytes - 1) & ~(bytes - 1);
 	arg = rotor_memory_at(v->call->instance, v->at, bytes);
 	v->bad = v->at;
@@ -78,6 +88,7 @@ static bool arg_real(struct fmt_source *src, bool is_long, double *out)
 	} v;
 
 	CHECK(arg != NULL, false);
+	((struct varargs *)src)->work += PRINT_FLOAT;
 	v.u = base_load_u64(arg);
 	if (is_long) {
 		v.u = quad_to_double(v.u, base_load_u64(arg + 8));
@@ -100,7 +111,10 @@ static bool arg_text(struct fmt_source *src, uint32_t max, const char **out, uin
 		return true;
 	}
 	text = import_tail(v->call, v->bad, &avail);
-	CHECK(text != NULL, false);
+	if (BASE_MIN(avail, max) > PRINT_MAX) {
+		v->bad = 0;
+		avail = PRINT_MAX;
+	}
 	end = memchr(text, 0, BASE_MIN(avail, max));
 	CHECK(end != NULL || avail >= max, false);
 	*out = (const char *)text;
@@ -135,19 +149,19 @@ static bool format_args(struct rotor_call *call, unsigned i, struct fmt_out *out
 {
 	struct varargs v = {.src = {arg_integer, arg_real, arg_text, arg_count},
 			    .call = call,
+			    .out = out,
 			    .at = rotor_arg_u32(call, i + 1)};
-	uint32_t bytes;
-	const char *format = import_string(call, i, &bytes);
+	struct import_text format;
 	enum fmt_err err;
 
-	CHECK(format != NULL, false);
-	err = fmt_run(out, format, bytes, &v.src);
-	import_charge(call, bytes + out->total, CHARGE_MADE);
-	if (err == FMT_ERR_SOURCE) {
+	CHECK(import_text(call, rotor_arg_u32(call, i), 0, UINT32_MAX, &format), false);
+	err = fmt_run(out, (const char *)format.at, format.bytes, &v.src);
+	import_charge(call, out->total, CHARGE_MADE);
+	if (err == FMT_ERR_SOURCE && v.bad != 0) {
 		(void)import_trap_pointer(call, v.bad);
 		return false;
 	}
-	*result = err != FMT_OK || out->total > INT32_MAX ? UINT32_MAX : (uint32_t)out->total;
+	*result = err != FMT_OK || !format.ended ? UINT32_MAX : (uint32_t)out->total;
 	return true;
 }
 
@@ -185,11 +199,17 @@ FN(printf)
 
 FN(puts)
 {
-	uint32_t bytes;
-	const char *s = import_string(call, 0, &bytes);
+	uint32_t *progress = rotor_progress(call->instance);
+	struct import_text s;
 
-	CHECK(s != NULL && import_write(call, 1, s, bytes) && import_write(call, 1, "\n", 1),
+	CHECK(import_text(call, rotor_arg_u32(call, 0), *progress, UINT32_MAX, &s) &&
+		      import_write(call, 1, (const char *)s.at, s.bytes),
 	      ROTOR_HOST_TRAP);
+	*progress += s.bytes;
+	if (!s.ended) {
+		return ROTOR_HOST_AGAIN;
+	}
+	CHECK(import_write(call, 1, "\n", 1), ROTOR_HOST_TRAP);
 	rotor_result_u32(call, 1);
 	return ROTOR_HOST_DONE;
 }
@@ -212,7 +232,7 @@ static enum rotor_host print_to_memory(struct rotor_call *call, unsigned i, uint
 	uint8_t *to = import_tail(call, rotor_arg_u32(call, 0), &avail);
 	struct fmt_out out = {0};
 
-	if (cap != 0 && (to == NULL || avail == 0)) {
+	if (cap != 0 && avail == 0) {
 		return import_trap_pointer(call, rotor_arg_u32(call, 0));
 	}
 	if (cap != 0) {

@@ -16,157 +16,135 @@ static enum rotor_host done(struct rotor_call *call, uint32_t result)
 	return ROTOR_HOST_DONE;
 }
 
-/* Argument i as a string; NULL: the trap is set. */
-static const char *string_arg(struct rotor_call *call, unsigned i, uint32_t *bytes)
+/* The piece of argument 0 after what is done; that moves on. *from: where the piece begins. */
+static bool next_text(struct rotor_call *call, uint32_t max, uint32_t *from,
+		      struct import_text *out)
 {
-	const char *s = import_string(call, i, bytes);
+	uint32_t *progress = rotor_progress(call->instance);
 
-	if (s != NULL) {
-		import_charge(call, *bytes, CHARGE_READ);
-	}
-	return s;
-}
-
-/* Argument i as bytes; NULL: the trap is set. Not NULL for no bytes, wherever it points. */
-static uint8_t *bytes_arg(struct rotor_call *call, unsigned i, uint32_t bytes)
-{
-	uint8_t *at =
-		rotor_memory_at(call->instance, bytes != 0 ? rotor_arg_u32(call, i) : 0, bytes);
-
-	if (at == NULL) {
-		(void)import_trap_pointer(call, rotor_arg_u32(call, i));
-		return NULL;
-	}
-	import_charge(call, bytes, CHARGE_MOVED);
-	return at;
-}
-
-/* The same for a string that may also end where max bytes are read. */
-static const uint8_t *limited_arg(struct rotor_call *call, unsigned i, uint32_t max,
-				  uint32_t *bytes)
-{
-	uint32_t avail;
-	const uint8_t *s = import_tail(call, rotor_arg_u32(call, i), &avail), *end;
-
-	end = s != NULL ? memchr(s, 0, BASE_MIN(avail, max)) : NULL;
-	if (s == NULL || (end == NULL && avail < max)) {
-		(void)import_trap_pointer(call, rotor_arg_u32(call, i));
-		return NULL;
-	}
-	*bytes = end != NULL ? (uint32_t)(end - s) : max;
-	import_charge(call, *bytes, CHARGE_READ);
-	return s;
+	*from = *progress;
+	CHECK(import_text(call, rotor_arg_u32(call, 0), *from, max, out), false);
+	*progress += out->bytes;
+	return true;
 }
 
 FN(memcmp)
 {
 	uint32_t bytes = rotor_arg_u32(call, 2);
-	const uint8_t *a = bytes_arg(call, 0, bytes), *b = bytes_arg(call, 1, bytes);
+	const uint8_t *a = import_bytes(call, rotor_arg_u32(call, 0), bytes), *b;
+	struct import_part part;
+	int order;
 
-	CHECK(a != NULL && b != NULL, ROTOR_HOST_TRAP);
-	return done(call, (uint32_t)memcmp(a, b, bytes));
+	CHECK(a != NULL, ROTOR_HOST_TRAP);
+	b = import_bytes(call, rotor_arg_u32(call, 1), bytes);
+	CHECK(b != NULL, ROTOR_HOST_TRAP);
+	part = import_part(call, bytes, CHARGE_MOVED);
+	order = memcmp(a + part.from, b + part.from, part.bytes);
+	if (order == 0 && part.how == ROTOR_HOST_AGAIN) {
+		return ROTOR_HOST_AGAIN;
+	}
+	return done(call, (uint32_t)((order > 0) - (order < 0)));
 }
 
 FN(memmove)
 {
-	uint32_t bytes = rotor_arg_u32(call, 2);
-	uint8_t *to = bytes_arg(call, 0, bytes);
-	const uint8_t *from = bytes_arg(call, 1, bytes);
-
-	CHECK(to != NULL && from != NULL, ROTOR_HOST_TRAP);
-	memmove(to, from, bytes);
-	return ROTOR_HOST_DONE;
+	return import_move(call, rotor_arg_u32(call, 0), rotor_arg_u32(call, 1),
+			   rotor_arg_u32(call, 2));
 }
 
 FN(memset)
 {
-	uint32_t bytes = rotor_arg_u32(call, 2);
-	uint8_t *to = bytes_arg(call, 0, bytes);
+	return import_fill(call, rotor_arg_u32(call, 0), rotor_arg_u32(call, 1),
+			   rotor_arg_u32(call, 2));
+}
 
-	CHECK(to != NULL, ROTOR_HOST_TRAP);
-	memset(to, (int)(rotor_arg_u32(call, 1) & 0xFF), bytes);
-	return ROTOR_HOST_DONE;
+/* Answers where argument 1 is among bytes at s, which begin after from bytes of argument 0. If it
+ * is not there: 0, or again if there is more to look at. */
+static enum rotor_host find(struct rotor_call *call, const uint8_t *s, uint32_t from,
+			    uint32_t bytes, bool more)
+{
+	const uint8_t *hit = memchr(s, (int)(rotor_arg_u32(call, 1) & 0xFF), bytes);
+
+	if (hit == NULL && more) {
+		return ROTOR_HOST_AGAIN;
+	}
+	return done(call, hit != NULL ? rotor_arg_u32(call, 0) + from + (uint32_t)(hit - s) : 0);
 }
 
 FN(memchr)
 {
 	uint32_t bytes = rotor_arg_u32(call, 2);
-	const uint8_t *at = bytes_arg(call, 0, bytes), *hit;
+	const uint8_t *at = import_bytes(call, rotor_arg_u32(call, 0), bytes);
+	struct import_part part;
 
 	CHECK(at != NULL, ROTOR_HOST_TRAP);
-	hit = memchr(at, (int)(rotor_arg_u32(call, 1) & 0xFF), bytes);
-	return done(call, hit != NULL ? rotor_arg_u32(call, 0) + (uint32_t)(hit - at) : 0);
+	part = import_part(call, bytes, CHARGE_MOVED);
+	return find(call, at + part.from, part.from, part.bytes, part.how == ROTOR_HOST_AGAIN);
+}
+
+static enum rotor_host measure(struct rotor_call *call, uint32_t max)
+{
+	struct import_text s;
+	uint32_t from;
+
+	CHECK(next_text(call, max, &from, &s), ROTOR_HOST_TRAP);
+	return s.ended ? done(call, from + s.bytes) : ROTOR_HOST_AGAIN;
 }
 
 FN(strlen)
 {
-	uint32_t bytes;
-
-	CHECK(string_arg(call, 0, &bytes) != NULL, ROTOR_HOST_TRAP);
-	return done(call, bytes);
+	return measure(call, UINT32_MAX);
 }
 
 FN(strnlen)
 {
-	uint32_t bytes;
-
-	CHECK(limited_arg(call, 0, rotor_arg_u32(call, 1), &bytes) != NULL, ROTOR_HOST_TRAP);
-	return done(call, bytes);
+	return measure(call, rotor_arg_u32(call, 1));
 }
 
 FN(strchr)
 {
-	uint32_t bytes;
-	const char *s = string_arg(call, 0, &bytes), *hit;
+	struct import_text s;
+	uint32_t from;
 
-	CHECK(s != NULL, ROTOR_HOST_TRAP);
-	hit = memchr(s, (int)(rotor_arg_u32(call, 1) & 0xFF), bytes + 1);
-	return done(call, hit != NULL ? rotor_arg_u32(call, 0) + (uint32_t)(hit - s) : 0);
+	CHECK(next_text(call, UINT32_MAX, &from, &s), ROTOR_HOST_TRAP);
+	return find(call, s.at, from, s.bytes + s.ended, !s.ended);
 }
 
 FN(strrchr)
 {
-	uint32_t bytes;
-	const char *s = string_arg(call, 0, &bytes);
+	uint32_t *last = &rotor_progress(call->instance)[1], from;
+	struct import_text s;
 
-	CHECK(s != NULL, ROTOR_HOST_TRAP);
-	for (uint32_t i = bytes + 1; i-- != 0;) {
-		if ((uint8_t)s[i] == (rotor_arg_u32(call, 1) & 0xFF)) {
-			return done(call, rotor_arg_u32(call, 0) + i);
+	CHECK(next_text(call, UINT32_MAX, &from, &s), ROTOR_HOST_TRAP);
+	for (uint32_t i = s.bytes + s.ended; i-- != 0;) {
+		if (s.at[i] == (rotor_arg_u32(call, 1) & 0xFF)) {
+			*last = rotor_arg_u32(call, 0) + from + i;
+			break;
 		}
 	}
-	return done(call, 0);
-}
-
-/* Where two strings differ, or end, or max; the bytes that both have must reach that far. */
-static uint32_t same_bytes(const uint8_t *a, const uint8_t *b, uint32_t max, bool fold)
-{
-	uint32_t i = 0;
-
-	while (i < max && a[i] != 0 && (a[i] == b[i] || (fold && lower(a[i]) == lower(b[i])))) {
-		i++;
-	}
-	return i;
+	return s.ended ? done(call, *last) : ROTOR_HOST_AGAIN;
 }
 
 /* Compares the strings of arguments 0 and 1, at most max bytes of them. */
 static enum rotor_host compare(struct rotor_call *call, uint32_t max, bool fold)
 {
-	uint32_t a_bytes = 0, b_bytes = 0, both, i;
+	uint32_t *i = rotor_progress(call->instance), a_bytes, b_bytes, looks;
 	const uint8_t *a = import_tail(call, rotor_arg_u32(call, 0), &a_bytes);
 	const uint8_t *b = import_tail(call, rotor_arg_u32(call, 1), &b_bytes);
+	unsigned x = 0, y = 0;
 
-	both = BASE_MIN(a_bytes, b_bytes);
-	both = BASE_MIN(both, max);
-	i = same_bytes(a, b, both, fold);
-	import_charge(call, i, CHARGE_READ);
-	if (i == both && i < max) {
-		return import_trap_pointer(call, rotor_arg_u32(call, i >= b_bytes));
+	for (looks = 0; looks < IMPORT_STEP && *i < max; looks++) {
+		CHECK(*i < a_bytes, import_trap_pointer(call, rotor_arg_u32(call, 0)));
+		CHECK(*i < b_bytes, import_trap_pointer(call, rotor_arg_u32(call, 1)));
+		x = fold ? lower(a[*i]) : a[*i];
+		y = fold ? lower(b[*i]) : b[*i];
+		if (x != y || x == 0) {
+			break;
+		}
+		++*i;
 	}
-	if (i == max) {
-		return done(call, 0);
-	}
-	return done(call, fold ? lower(a[i]) - lower(b[i]) : (unsigned)(a[i] - b[i]));
+	import_charge(call, looks, CHARGE_READ);
+	return looks < IMPORT_STEP ? done(call, x - y) : ROTOR_HOST_AGAIN;
 }
 
 FN(strcmp)
@@ -189,88 +167,115 @@ FN(strncasecmp)
 	return compare(call, rotor_arg_u32(call, 2), true);
 }
 
-/* Copies bytes of the string s, and a 0, to the address at; false: the trap is set. */
-static bool copy_string(struct rotor_call *call, uint32_t at, const void *s, uint32_t bytes)
+/* Copies what is next of the string in argument 1, and a 0, to argument 0. progress[0]: copied so
+ * far; progress[1]: bytes that stood before. */
+static enum rotor_host copy(struct rotor_call *call, uint32_t max, struct import_text *s)
 {
-	uint8_t *to = bytes < UINT32_MAX ? rotor_memory_at(call->instance, at, bytes + 1) : NULL;
+	uint32_t *progress = rotor_progress(call->instance);
+	uint64_t at = (uint64_t)progress[0] + progress[1];
+	uint8_t *to = NULL;
 
-	if (to == NULL) {
-		(void)import_trap_pointer(call, at);
-		return false;
+	CHECK(import_text(call, rotor_arg_u32(call, 1), progress[0], max, s), ROTOR_HOST_TRAP);
+	if (at + s->bytes < UINT32_MAX) {
+		to = rotor_memory_at(call->instance, rotor_arg_u32(call, 0),
+				     (uint32_t)at + s->bytes + 1);
 	}
-	memmove(to, s, bytes);
-	to[bytes] = 0;
-	return true;
+	if (to == NULL) {
+		return import_trap_pointer(call, rotor_arg_u32(call, 0));
+	}
+	memmove(to + at, s->at, s->bytes);
+	to[at + s->bytes] = 0;
+	progress[0] += s->bytes;
+	return s->ended ? ROTOR_HOST_DONE : ROTOR_HOST_AGAIN;
 }
 
 FN(strcpy)
 {
-	uint32_t bytes;
-	const char *s = string_arg(call, 1, &bytes);
+	struct import_text s;
 
-	CHECK(s != NULL && copy_string(call, rotor_arg_u32(call, 0), s, bytes), ROTOR_HOST_TRAP);
-	return ROTOR_HOST_DONE;
+	return copy(call, UINT32_MAX, &s);
 }
 
 FN(stpcpy)
 {
-	uint32_t bytes;
-	const char *s = string_arg(call, 1, &bytes);
+	struct import_text s;
+	enum rotor_host how = copy(call, UINT32_MAX, &s);
 
-	CHECK(s != NULL && copy_string(call, rotor_arg_u32(call, 0), s, bytes), ROTOR_HOST_TRAP);
-	return done(call, rotor_arg_u32(call, 0) + bytes);
+	if (how == ROTOR_HOST_DONE) {
+		rotor_result_u32(call, rotor_arg_u32(call, 0) + *rotor_progress(call->instance));
+	}
+	return how;
 }
 
 FN(strncpy)
 {
-	uint32_t max = rotor_arg_u32(call, 2), bytes;
-	const uint8_t *s = limited_arg(call, 1, max, &bytes);
-	uint8_t *to = bytes_arg(call, 0, max);
+	uint32_t max = rotor_arg_u32(call, 2);
+	uint8_t *to = import_bytes(call, rotor_arg_u32(call, 0), max);
+	struct import_text s = {.bytes = 0};
+	struct import_part part;
 
-	CHECK(s != NULL && to != NULL, ROTOR_HOST_TRAP);
-	memmove(to, s, bytes);
-	memset(to + bytes, 0, max - bytes);
-	return ROTOR_HOST_DONE;
+	CHECK(to != NULL, ROTOR_HOST_TRAP);
+	part = import_part(call, max, CHARGE_MOVED);
+	to += part.from;
+	/* A 0 was put when the string had ended. */
+	if (part.from == 0 || to[-1] != 0) {
+		CHECK(import_text(call, rotor_arg_u32(call, 1), part.from, max, &s),
+		      ROTOR_HOST_TRAP);
+		memmove(to, s.at, s.bytes);
+	}
+	memset(to + s.bytes, 0, part.bytes - s.bytes);
+	return part.how;
+}
+
+/* Measures first; what was copied already counts to the source alone. */
+static enum rotor_host append(struct rotor_call *call, uint32_t max)
+{
+	uint32_t *progress = rotor_progress(call->instance);
+	struct import_text s;
+
+	if (progress[0] == 0) {
+		CHECK(import_text(call, rotor_arg_u32(call, 0), progress[1], UINT32_MAX, &s),
+		      ROTOR_HOST_TRAP);
+		progress[1] += s.bytes;
+		if (!s.ended) {
+			return ROTOR_HOST_AGAIN;
+		}
+	}
+	return copy(call, max, &s);
 }
 
 FN(strcat)
 {
-	uint32_t have, bytes;
-	const char *to = string_arg(call, 0, &have), *s = string_arg(call, 1, &bytes);
-
-	CHECK(to != NULL && s != NULL, ROTOR_HOST_TRAP);
-	CHECK(copy_string(call, rotor_arg_u32(call, 0) + have, s, bytes), ROTOR_HOST_TRAP);
-	return ROTOR_HOST_DONE;
+	return append(call, UINT32_MAX);
 }
 
 FN(strncat)
 {
-	uint32_t have, bytes;
-	const char *to = string_arg(call, 0, &have);
-	const uint8_t *s = limited_arg(call, 1, rotor_arg_u32(call, 2), &bytes);
-
-	CHECK(to != NULL && s != NULL, ROTOR_HOST_TRAP);
-	CHECK(copy_string(call, rotor_arg_u32(call, 0) + have, s, bytes), ROTOR_HOST_TRAP);
-	return ROTOR_HOST_DONE;
+	return append(call, rotor_arg_u32(call, 2));
 }
 
-/* The length of the beginning of argument 0 whose bytes are (or are not) all in argument 1. */
+/* The length of the beginning of argument 0 whose bytes are (or are not) all in argument 1.
+ * progress[0]: that length; progress[1]: bytes of argument 1 that the next one is not. */
 static enum rotor_host span(struct rotor_call *call, bool in)
 {
-	uint32_t bytes, set_bytes, n = 0;
-	const char *s = string_arg(call, 0, &bytes), *set = string_arg(call, 1, &set_bytes);
-	uint8_t has[32] = {0};
+	uint32_t *n = rotor_progress(call->instance), *k = n + 1, bytes, set_bytes, looks;
+	const uint8_t *s = import_tail(call, rotor_arg_u32(call, 0), &bytes);
+	const uint8_t *set = import_tail(call, rotor_arg_u32(call, 1), &set_bytes);
 
-	CHECK(s != NULL && set != NULL, ROTOR_HOST_TRAP);
-	for (uint32_t i = 0; i < set_bytes; i++) {
-		uint8_t c = (uint8_t)set[i];
-
-		has[c / 8] |= (uint8_t)(1u << c % 8);
+	for (looks = 0; looks < IMPORT_STEP; looks++) {
+		CHECK(*n < bytes, import_trap_pointer(call, rotor_arg_u32(call, 0)));
+		CHECK(*k < set_bytes, import_trap_pointer(call, rotor_arg_u32(call, 1)));
+		if (s[*n] != 0 && set[*k] != 0 && s[*n] != set[*k]) {
+			++*k;
+		} else if (s[*n] == 0 || (set[*k] != 0) != in) {
+			break;
+		} else {
+			++*n;
+			*k = 0;
+		}
 	}
-	while (n < bytes && (has[(uint8_t)s[n] / 8] >> (uint8_t)s[n] % 8 & 1) == in) {
-		n++;
-	}
-	return done(call, n);
+	import_charge(call, looks, CHARGE_READ);
+	return looks < IMPORT_STEP ? done(call, *n) : ROTOR_HOST_AGAIN;
 }
 
 FN(strspn)
@@ -283,101 +288,32 @@ FN(strcspn)
 	return span(call, false);
 }
 
-/* The maximal suffix of x for one order of letters or the other, and its period. */
-static uint32_t max_suffix(const uint8_t *x, uint32_t bytes, bool other, uint32_t *period)
-{
-	uint32_t suffix = 0, j = 1, k = 0; /* suffix: its begin; compares x[suffix + k], x[j + k] */
-
-	*period = 1;
-	while (j + k < bytes) {
-		uint8_t a = x[j + k], b = x[suffix + k];
-
-		if (a == b) {
-			if (++k == *period) {
-				j += k;
-				k = 0;
-			}
-		} else if ((a < b) != other) {
-			j += k + 1;
-			k = 0;
-			*period = j - suffix;
-		} else {
-			suffix = j++;
-			k = 0;
-			*period = 1;
-		}
-	}
-	return suffix;
-}
-
-/* What the search knows of the string that it looks for. */
-struct needle {
-	const uint8_t *x;
-	uint32_t bytes, cut, period;
-	bool repeats; /* has that period as a whole */
-};
-
-static void prepare(struct needle *n)
-{
-	uint32_t period, cut = max_suffix(n->x, n->bytes, true, &period);
-
-	n->cut = max_suffix(n->x, n->bytes, false, &n->period);
-	if (cut > n->cut) {
-		n->cut = cut;
-		n->period = period;
-	}
-	n->repeats = n->period + n->cut <= n->bytes && memcmp(n->x, n->x + n->period, n->cut) == 0;
-	if (!n->repeats) {
-		n->period = BASE_MAX(n->cut, n->bytes - n->cut) + 1;
-	}
-}
-
-/* Finds it in s, by the two-way algorithm, whose work is in proportion to both lengths whatever
- * they hold; UINT32_MAX: it is not there. (Crochemore and Perrin, Journal of the ACM 38, 1991) */
-static uint32_t search(const struct needle *n, const uint8_t *s, uint32_t bytes)
-{
-	uint32_t at = 0, known = 0; /* bytes at the begin that are known to agree */
-
-	while (bytes - at >= n->bytes) {
-		uint32_t right = BASE_MAX(n->cut, known), left = n->cut;
-
-		while (right < n->bytes && n->x[right] == s[at + right]) {
-			right++;
-		}
-		if (right < n->bytes) {
-			at += right - n->cut + 1;
-			known = 0;
-			continue;
-		}
-		while (left > known && n->x[left - 1] == s[at + left - 1]) {
-			left--;
-		}
-		if (left <= known) {
-			return at;
-		}
-		at += n->period;
-		known = n->repeats ? n->bytes - n->period : 0;
-		if (at > bytes) {
-			break;
-		}
-	}
-	return UINT32_MAX;
-}
-
+/* Holds argument 1 against each place of argument 0: simple, and what much of it costs is charged.
+ * progress: the place, and the bytes that agree there. */
 FN(strstr)
 {
-	uint32_t bytes, at;
-	const char *s = string_arg(call, 0, &bytes);
-	struct needle n;
+	uint32_t *i = rotor_progress(call->instance), *k = i + 1, bytes, find_bytes, looks;
+	const uint8_t *s = import_tail(call, rotor_arg_u32(call, 0), &bytes);
+	const uint8_t *find = import_tail(call, rotor_arg_u32(call, 1), &find_bytes);
 
-	n.x = (const uint8_t *)string_arg(call, 1, &n.bytes);
-	CHECK(s != NULL && n.x != NULL, ROTOR_HOST_TRAP);
-	if (n.bytes == 0) {
-		return ROTOR_HOST_DONE;
+	for (looks = 0; looks < IMPORT_STEP; looks++) {
+		CHECK(*k < find_bytes, import_trap_pointer(call, rotor_arg_u32(call, 1)));
+		if (find[*k] == 0) {
+			break;
+		}
+		CHECK((uint64_t)*i + *k < bytes, import_trap_pointer(call, rotor_arg_u32(call, 0)));
+		if (s[*i + *k] == find[*k]) {
+			++*k;
+		} else if (s[*i + *k] == 0) {
+			*i = 0 - rotor_arg_u32(call, 0);
+			break;
+		} else {
+			++*i;
+			*k = 0;
+		}
 	}
-	prepare(&n);
-	at = search(&n, (const uint8_t *)s, bytes);
-	return done(call, at != UINT32_MAX ? rotor_arg_u32(call, 0) + at : 0);
+	import_charge(call, looks, CHARGE_READ);
+	return looks < IMPORT_STEP ? done(call, rotor_arg_u32(call, 0) + *i) : ROTOR_HOST_AGAIN;
 }
 
 /* ---- characters: those of the "C" locale ---- */

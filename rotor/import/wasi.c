@@ -147,13 +147,14 @@ FN(random_get)
 {
 	struct rotor_env *env = call->user;
 	uint32_t bytes = rotor_arg_u32(call, 1);
+	struct import_part part;
 	uint8_t *to = memory_at(call, rotor_arg_u32(call, 0), bytes);
 
 	CHECK(to != NULL, answer(call, FAULT));
 	CHECK(env->ops != NULL && env->ops->random != NULL, answer(call, NOSYS));
-	env->ops->random(env, to, bytes);
-	import_charge(call, bytes, CHARGE_READ);
-	return answer(call, SUCCESS);
+	part = import_part(call, bytes, CHARGE_READ);
+	env->ops->random(env, to + part.from, part.bytes);
+	return part.how == ROTOR_HOST_AGAIN ? part.how : answer(call, SUCCESS);
 }
 
 /* ---- file descriptors: 0, 1 and 2 ---- */
@@ -194,16 +195,16 @@ FN(fd_tell)
 	return answer(call, rotor_arg_u32(call, 0) <= 2 ? SPIPE : BADF);
 }
 
-/* The bytes of the vectors together in *total; false: one of them lies outside the memory. */
+/* How many bytes of the vectors are written at once; false: one of them lies outside the memory. */
 static bool check_vectors(struct rotor_call *call, const uint8_t *vectors, uint32_t count,
-			  uint64_t *total)
+			  uint32_t *total)
 {
 	*total = 0;
 	for (uint32_t i = 0; i < count; i++) {
 		uint32_t bytes = base_load_u32(vectors + 8 * i + 4);
 
 		CHECK(memory_at(call, base_load_u32(vectors + 8 * i), bytes) != NULL, false);
-		*total += bytes;
+		*total += BASE_MIN(bytes, IMPORT_STEP - *total);
 	}
 	return true;
 }
@@ -213,23 +214,24 @@ FN(fd_write)
 	uint32_t fd = rotor_arg_u32(call, 0), count = rotor_arg_u32(call, 2);
 	uint8_t *written = memory_at(call, rotor_arg_u32(call, 3), 4);
 	const uint8_t *vectors = NULL;
-	uint64_t total;
+	uint32_t total;
 
 	CHECK(fd == 1 || fd == 2, answer(call, BADF));
 	CHECK(count <= 1024, answer(call, INVAL));
 	vectors = memory_at(call, rotor_arg_u32(call, 1), count * 8);
 	CHECK(vectors != NULL && written != NULL, answer(call, FAULT));
 	CHECK(check_vectors(call, vectors, count, &total), answer(call, FAULT));
-	CHECK(total <= UINT32_MAX, answer(call, INVAL));
-	for (uint32_t i = 0; i < count; i++) {
-		uint32_t bytes = base_load_u32(vectors + 8 * i + 4);
+	/* A program writes the rest itself, and can be stopped before. */
+	for (uint32_t i = 0, left = total; left > 0; i++) {
+		uint32_t bytes = BASE_MIN(base_load_u32(vectors + 8 * i + 4), left);
 		const uint8_t *at = memory_at(call, base_load_u32(vectors + 8 * i), bytes);
 
+		left -= bytes;
 		if (!import_write(call, fd, (const char *)at, bytes)) {
 			return ROTOR_HOST_TRAP;
 		}
 	}
-	base_store_u32(written, (uint32_t)total);
+	base_store_u32(written, total);
 	return answer(call, SUCCESS);
 }
 

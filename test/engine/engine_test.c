@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/base.h"
+#include "rotor/import/import.h"
 #include "rotor/rotor.h"
 #include "test/engine/modules.h"
 #include "test/test.h"
@@ -21,8 +22,8 @@ static enum rotor_host twice(struct rotor_call *call)
 
 static const struct rotor_host_func env_table[] = {{"env", "twice", "i)i", twice},
 						   {NULL, NULL, NULL, NULL}};
-static const struct rotor_host_func *const tables[] = {env_table};
-static const struct rotor_imports imports = {.tables = tables, .table_count = 1};
+static const struct rotor_host_func *const tables[] = {env_table, rotor_libc};
+static const struct rotor_imports imports = {.tables = tables, .table_count = 2};
 
 /* A block of just so many bytes, so that a sanitizer sees each one beyond. */
 static void *block(size_t bytes)
@@ -89,16 +90,21 @@ struct world {
 	struct rotor_instance *instance;
 };
 
-static struct world make(struct rotor_limits limits)
+static struct world make_of(const uint8_t *wasm, size_t wasm_bytes, struct rotor_limits limits)
 {
 	struct world w = {.module_at = block(16384)};
 
-	ASSERT(load(w.module_at, 16384, &w.module, NULL) == ROTOR_OK);
+	ASSERT(rotor_load(w.module_at, 16384, wasm, wasm_bytes, 0, &w.module, NULL) == ROTOR_OK);
 	w.bytes = rotor_instance_bytes(w.module, &limits);
 	w.at = block(w.bytes);
 	ASSERT(rotor_instantiate(w.at, w.bytes, w.module, &imports, &limits, &w.instance, NULL) ==
 	       ROTOR_OK);
 	return w;
+}
+
+static struct world make(struct rotor_limits limits)
+{
+	return make_of(module_mixed, sizeof(module_mixed), limits);
 }
 
 static void drop(struct world *w)
@@ -225,6 +231,57 @@ TEST(an_instance_moves_between_slices)
 	drop(&w);
 }
 
+/* Functions of libc that take long are stopped, saved and gone on with as memory.fill is. */
+TEST(host_functions_stop_in_the_middle)
+{
+	const struct rotor_limits limits = {.stack_bytes = 512};
+	const int32_t n = 100000;
+	struct world w = make_of(module_libc, sizeof(module_libc), limits);
+	unsigned stops = 0;
+
+	start(w.instance, "work", n);
+	EXPECT_EQ(rotor_run(w.instance, UINT64_MAX), ROTOR_DONE);
+	uint64_t fuel = rotor_fuel_used(w.instance);
+	EXPECT(fuel > 4 * (uint64_t)n / 64);
+	EXPECT_EQ(result(w.instance), n - 11 + 8 + n / 3 - 11);
+	drop(&w);
+	w = make_of(module_libc, sizeof(module_libc), limits);
+	start(w.instance, "work", n);
+	for (;;) {
+		uint64_t before = rotor_fuel_used(w.instance);
+
+		/* The flag stops it as soon as no fuel does. */
+		rotor_interrupt(w.instance);
+		if (rotor_run(w.instance, stops % 2 == 0 ? 1 : UINT64_MAX) != ROTOR_FUEL) {
+			break;
+		}
+		EXPECT(rotor_fuel_used(w.instance) - before <= 2200);
+		void *there = block(w.bytes);
+
+		memcpy(there, w.at, w.bytes);
+		memset(w.at, 0xa5, w.bytes);
+		free(w.at);
+		w.at = there;
+		EXPECT_EQ(rotor_attach(there, w.bytes, w.module, &imports, &w.instance, NULL),
+			  ROTOR_OK);
+		stops++;
+	}
+	EXPECT(stops > 20);
+	EXPECT_EQ(result(w.instance), n - 11 + 8 + n / 3 - 11);
+	EXPECT_EQ(rotor_fuel_used(w.instance), fuel);
+	/* What was under way is forgotten. */
+	start(w.instance, "work", n);
+	for (int i = 0; i < 3; i++) {
+		rotor_interrupt(w.instance);
+		EXPECT_EQ(rotor_run(w.instance, UINT64_MAX), ROTOR_FUEL);
+	}
+	rotor_reset(w.instance);
+	start(w.instance, "work", n);
+	EXPECT_EQ(rotor_run(w.instance, UINT64_MAX), ROTOR_DONE);
+	EXPECT_EQ(result(w.instance), n - 11 + 8 + n / 3 - 11);
+	drop(&w);
+}
+
 TEST(stacks_of_every_size)
 {
 	for (uint32_t bytes = 32; bytes < 4096; bytes += 4) {
@@ -303,9 +360,9 @@ TEST(a_small_program_fits_in_40_kilobytes)
 }
 
 TEST_MAIN(T(every_block_too_small_to_load) T(every_block_too_small_to_instantiate)
-		  T(pieces_of_every_size_make_the_same_module) T(every_truncation_is_refused)
-			  T(slices_change_neither_result_nor_fuel)
-				  T(an_instance_moves_between_slices) T(stacks_of_every_size)
-					  T(deep_recursion_is_a_trap_and_the_instance_goes_on)
-						  T(an_instance_costs_at_most_a_kilobyte)
-							  T(a_small_program_fits_in_40_kilobytes))
+		  T(pieces_of_every_size_make_the_same_module) T(every_truncation_is_refused) T(
+			  slices_change_neither_result_nor_fuel) T(an_instance_moves_between_slices)
+			  T(host_functions_stop_in_the_middle) T(stacks_of_every_size)
+				  T(deep_recursion_is_a_trap_and_the_instance_goes_on)
+					  T(an_instance_costs_at_most_a_kilobyte)
+						  T(a_small_program_fits_in_40_kilobytes))

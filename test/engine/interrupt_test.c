@@ -12,6 +12,7 @@
 #include <time.h>
 
 #include "base/base.h"
+#include "rotor/import/import.h"
 #include "rotor/rotor.h"
 #include "test/engine/interrupt_load.h"
 #include "test/engine/modules.h"
@@ -24,7 +25,8 @@
 
 static struct rotor_instance *volatile running;
 static volatile uint64_t interrupted_at;
-static const struct rotor_imports no_imports;
+static const struct rotor_host_func *const tables[] = {rotor_libc};
+static const struct rotor_imports imports = {.tables = tables, .table_count = 1};
 
 static uint64_t now_ns(void)
 {
@@ -98,24 +100,29 @@ static void make(struct world *w, const uint8_t *wasm, size_t wasm_bytes)
 	w->at = mmap(NULL, w->bytes, PROT_READ | PROT_WRITE,
 		     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	ASSERT(w->at != MAP_FAILED);
-	ASSERT(rotor_instantiate(w->at, w->bytes, module, &no_imports, &limits, &w->instance,
-				 NULL) == ROTOR_OK);
+	ASSERT(rotor_instantiate(w->at, w->bytes, module, &imports, &limits, &w->instance, NULL) ==
+	       ROTOR_OK);
 }
 
 static struct world world;
 
-static void endless(const char *name)
+static void endless_of(const uint8_t *wasm, size_t wasm_bytes, const char *name)
 {
 	struct rotor_value value = {.type = ROTOR_I32};
 	uint32_t func;
 
-	make(&world, module_endless, sizeof(module_endless));
+	make(&world, wasm, wasm_bytes);
 	const struct rotor_module *module = rotor_instance_module(world.instance);
 	ASSERT(rotor_module_find(module, name, ROTOR_FUNC, &func));
 	uint32_t count = rotor_module_functype(module, func).param_count;
 	ASSERT(rotor_call(world.instance, func, &value, count, NULL) == ROTOR_OK);
 	expect_soon(name, world.instance);
 	munmap(world.at, world.bytes);
+}
+
+static void endless(const char *name)
+{
+	endless_of(module_endless, sizeof(module_endless), name);
 }
 
 TEST(loop)
@@ -148,6 +155,14 @@ TEST(table_fill)
 	endless("tables");
 }
 
+TEST(libc)
+{
+	endless_of(module_libc, sizeof(module_libc), "memset");
+	endless_of(module_libc, sizeof(module_libc), "memcpy");
+	endless_of(module_libc, sizeof(module_libc), "strlen");
+	endless_of(module_libc, sizeof(module_libc), "strstr");
+}
+
 TEST(start_function)
 {
 	make(&world, module_start, sizeof(module_start));
@@ -157,8 +172,9 @@ TEST(start_function)
 
 static int run_all(int argc, char **argv)
 {
-	static const struct test_case cases[] = {TEST_LIST_(T(loop) T(mutual_tail_calls) T(
-		memory_fill) T(memory_copy) T(memory_grow) T(table_fill) T(start_function))};
+	static const struct test_case cases[] = {
+		TEST_LIST_(T(loop) T(mutual_tail_calls) T(memory_fill) T(memory_copy) T(memory_grow)
+				   T(table_fill) T(libc) T(start_function))};
 
 	return test_main(cases, argc, argv);
 }

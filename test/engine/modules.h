@@ -96,6 +96,42 @@ __attribute__((unused)) static const uint8_t module_small[] = {
 	114,121,2,0,11,95,95,104,101,97,112,95,98,97,115,101,3,1,1,102,0,0,10,9,
 	1,7,0,32,0,45,0,0,11,11,11,1,0,65,128,32,11,4,100,97,116,97,
 };
+/*
+(module
+  (import "env" "memset" (func $memset (param i32 i32 i32) (result i32)))
+  (import "env" "memcpy" (func $memcpy (param i32 i32 i32) (result i32)))
+  (import "env" "strlen" (func $strlen (param i32) (result i32)))
+  (import "env" "strstr" (func $strstr (param i32 i32) (result i32)))
+  (memory 4 4096)
+  (func (export "work") (param $n i32) (result i32)
+    (drop (call $memset (i32.const 8) (i32.const 97) (local.get $n)))
+    (drop (call $memset (i32.const 8) (i32.const 98) (i32.div_u (local.get $n) (i32.const 3))))
+    (drop (call $memcpy (i32.const 9) (i32.const 8) (local.get $n)))
+    (drop (call $memcpy (i32.const 8) (i32.const 20) (local.get $n)))
+    (i32.store (i32.const 0) (i32.const 0x6161))
+    (i32.add (call $strlen (i32.const 8)) (call $strstr (i32.const 8) (i32.const 0))))
+  (func $room (drop (memory.grow (i32.const 3000))) (drop (call $memset (i32.const 8) (i32.const 97) (i32.const 190000000))) (i32.store (i32.const 0) (i32.const 0x62)))
+  (func (export "memset") (call $room) (loop (drop (call $memset (i32.const 8) (i32.const 7) (i32.const 190000000))) (br 0)))
+  (func (export "memcpy") (call $room) (loop (drop (call $memcpy (i32.const 9) (i32.const 8) (i32.const 190000000))) (br 0)))
+  (func (export "strlen") (call $room) (loop (drop (call $strlen (i32.const 8))) (br 0)))
+  (func (export "strstr") (call $room) (loop (drop (call $strstr (i32.const 8) (i32.const 0))) (br 0))))
+ */
+__attribute__((unused)) static const uint8_t module_libc[] = {
+	0,97,115,109,1,0,0,0,1,22,4,96,3,127,127,127,1,127,96,1,127,1,127,96,2,127,
+	127,1,127,96,0,0,2,53,4,3,101,110,118,6,109,101,109,115,101,116,0,0,3,101,
+	110,118,6,109,101,109,99,112,121,0,0,3,101,110,118,6,115,116,114,108,101,
+	110,0,1,3,101,110,118,6,115,116,114,115,116,114,0,2,3,7,6,1,3,3,3,3,3,5,
+	5,1,1,4,128,32,7,44,5,4,119,111,114,107,0,4,6,109,101,109,115,101,116,0,
+	6,6,109,101,109,99,112,121,0,7,6,115,116,114,108,101,110,0,8,6,115,116,114,
+	115,116,114,0,9,10,174,1,6,63,0,65,8,65,225,0,32,0,16,0,26,65,8,65,226,0,
+	32,0,65,3,110,16,0,26,65,9,65,8,32,0,16,1,26,65,8,65,20,32,0,16,1,26,65,
+	0,65,225,194,1,54,2,0,65,8,16,2,65,8,65,0,16,3,106,11,30,0,65,184,23,64,
+	0,26,65,8,65,225,0,65,128,215,204,218,0,16,0,26,65,0,65,226,0,54,2,0,11,
+	22,0,16,5,3,64,65,8,65,7,65,128,215,204,218,0,16,0,26,12,0,11,11,22,0,16,
+	5,3,64,65,9,65,8,65,128,215,204,218,0,16,1,26,12,0,11,11,14,0,16,5,3,64,
+	65,8,16,2,26,12,0,11,11,16,0,16,5,3,64,65,8,65,0,16,3,26,12,0,11,11,
+};
+
 /* clang-format on */
 
 #endif
