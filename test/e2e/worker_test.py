@@ -38,11 +38,12 @@ def test_announces_itself(l):
 
 
 def test_heartbeat_keeps_its_pace(l):
+    """By the worker's own clock: what the broker and this program add is not its pace."""
     s = Side(l, heartbeat="200")
-    beats = [m.time for m in s.ear.wait_count(f"{P}/control/proplet/alive", 16)]
+    beats = [m.json()["uptime_ms"] for m in s.ear.wait_count(f"{P}/control/proplet/alive", 16)]
     gaps = [b - a for a, b in zip(beats, beats[1:])]
-    expect(max(gaps) < 0.6, f"longest gap {max(gaps):.3f} s")
-    l.note(f"gaps {min(gaps) * 1000:.0f} to {max(gaps) * 1000:.0f} ms")
+    expect(max(gaps) < 600, f"longest gap {max(gaps)} ms")
+    l.note(f"gaps {min(gaps)} to {max(gaps)} ms")
 
 
 def test_says_goodbye(l):
