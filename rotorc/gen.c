@@ -231,16 +231,40 @@ void gen_mark_call(struct gen *g, LLVMValueRef call)
 	mark(g, call, (LLVMAttributeIndex)LLVMAttributeFunctionIndex, g->nomerge_kind);
 }
 
-/* On processors for which LLVM has no such convention it is an ordinary call. */
+static const char thumb_stop[] = "={r0},{r0},{r1},r,~{lr},~{cc},~{memory}";
+static const char thumb_stop_float[] =
+	"={r0},{r0},{r1},r,~{lr},~{cc},~{memory},~{d0},~{d1},~{d2},~{d3},~{d4},~{d5},~{d6},~{d7}";
+
+/*
+ * A call that keeps all registers but those of the result and of the return address. On Thumb, where LLVM has no such
+ * convention, it is an instruction that LLVM does not look into.
+ */
+static LLVMValueRef call_fuel_stop(struct gen *g)
+{
+	LLVMTypeRef params[] = {g->ptr, g->i32, g->ptr};
+	LLVMTypeRef type = LLVMFunctionType(g->i32, params, g->t->thumb ? 3 : 2, 0);
+	LLVMValueRef stop = gen_load_field(g, GEN_FUEL_STOP), callee = stop, call;
+	LLVMValueRef args[] = {g->ctx, LLVMBuildLoad2(g->b, g->i32, g->fuel, ""), stop};
+
+	if (g->t->thumb) {
+		const char *kept = g->t->f32_unit ? thumb_stop_float : thumb_stop;
+
+		callee = LLVMGetInlineAsm(type, "blx $3", 6, kept, strlen(kept), 1, 0,
+					  LLVMInlineAsmDialectATT, 0);
+	}
+	gen_at_offset(g, true);
+	call = LLVMBuildCall2(g->b, type, callee, args, g->t->thumb ? 3 : 2, "");
+	gen_at_offset(g, false);
+	if (!g->t->thumb) {
+		LLVMSetInstructionCallConv(call, g->t->keeps);
+	}
+	return call;
+}
+
 void gen_fuel_stop(struct gen *g)
 {
-	LLVMTypeRef params[] = {g->ptr, g->i32}, type = LLVMFunctionType(g->i32, params, 2, 0);
-	LLVMValueRef args[] = {g->ctx, LLVMBuildLoad2(g->b, g->i32, g->fuel, "")}, call;
+	LLVMValueRef call = call_fuel_stop(g);
 
-	gen_at_offset(g, true);
-	call = LLVMBuildCall2(g->b, type, gen_load_field(g, GEN_FUEL_STOP), args, 2, "");
-	gen_at_offset(g, false);
-	LLVMSetInstructionCallConv(call, g->t->keeps);
 	mark(g, call, (LLVMAttributeIndex)LLVMAttributeFunctionIndex, g->nomerge_kind);
 	LLVMAddCallSiteAttribute(call, (LLVMAttributeIndex)LLVMAttributeFunctionIndex,
 				 g->reads_only);
@@ -536,19 +560,11 @@ static void check_stack(struct gen *g)
 /* Pays for the body; a small function leaves the test to others. */
 static void enter(struct gen *g)
 {
-	LLVMBasicBlockRef empty, on;
-
-	gen_charge(g, g->f->cost);
-	if (!g->check_fuel || !g->f->tests_fuel) {
-		return;
+	if (g->f->tests_fuel) {
+		gen_pay(g, g->f->cost);
+	} else {
+		gen_charge(g, g->f->cost);
 	}
-	empty = gen_block(g, "fuel");
-	on = gen_block(g, "");
-	gen_branch_on_fuel(g, empty, on);
-	LLVMPositionBuilderAtEnd(g->b, empty);
-	gen_fuel_stop(g);
-	LLVMBuildBr(g->b, on);
-	LLVMPositionBuilderAtEnd(g->b, on);
 }
 
 static void describe(struct gen *g, uint32_t idx, const char *name)
@@ -570,7 +586,8 @@ static void function(struct gen *g, uint32_t idx)
 	g->ft = &g->m->types[g->f->type];
 	g->fn = g->funcs[idx];
 	g->ctx = LLVMGetParam(g->fn, 0);
-	g->height = g->depth = g->insn_count = 0;
+	g->height = g->depth = g->insn_count = g->loop_count = 0;
+	g->loops = rc_read_loops(g->m, g->f);
 	g->dead = false;
 	g->offset = g->f->offset;
 	g->scratch = NULL;
@@ -598,6 +615,7 @@ static void function(struct gen *g, uint32_t idx)
 	while (!g->failed && rc_read_insn(&r, &in)) {
 		instruction(g, &in);
 	}
+	free(g->loops);
 }
 
 /* ---- the module --------------------------------------------------------------------------------------- */

@@ -57,10 +57,10 @@ struct gen_frame {
 	const uint8_t *params, *results;
 	uint32_t param_count, result_count;
 	LLVMBasicBlockRef target, other; /* where br goes; the else part of an if */
-	LLVMBasicBlockRef again; /* of a loop: where it is entered from outside, and after a stop */
-	LLVMValueRef *slots;     /* allocas that carry values to the target */
-	LLVMValueRef *inputs;    /* the values of an if's parameters, for its else */
-	uint32_t begin;          /* instruction count at a loop's begin */
+	const struct rc_loop *loop;      /* what is known of a loop */
+	LLVMValueRef *slots;             /* allocas that carry values to the target */
+	LLVMValueRef *inputs;            /* the values of an if's parameters, for its else */
+	uint32_t begin;                  /* instruction count at a loop's begin */
 };
 
 struct gen {
@@ -98,6 +98,8 @@ struct gen {
 	uint32_t height, stack_cap;
 	struct gen_frame *frames;
 	uint32_t depth, frame_cap;
+	struct rc_loop *loops; /* the function's, and how many have begun */
+	uint32_t loop_count;
 	bool dead;
 	uint32_t insn_count;
 	uint32_t offset;
@@ -151,8 +153,8 @@ void gen_unlikely(struct gen *g, LLVMValueRef branch);
 
 /* ---- gen_control.c: fuel and structured control ---- */
 void gen_charge(struct gen *g, uint32_t units);
-/* Branches to the block if fuel is below 0, else to on. */
-void gen_branch_on_fuel(struct gen *g, LLVMBasicBlockRef empty, LLVMBasicBlockRef on);
+/* The same, and a stop if that was more than was left. */
+void gen_pay(struct gen *g, uint32_t units);
 struct gen_frame *gen_push_frame(struct gen *g);
 void gen_begin(struct gen *g, const struct rc_insn *in);
 void gen_else(struct gen *g);

@@ -24,29 +24,71 @@ void gen_charge(struct gen *g, uint32_t units)
 	}
 }
 
-void gen_branch_on_fuel(struct gen *g, LLVMBasicBlockRef empty, LLVMBasicBlockRef on)
+/* On Thumb, where one instruction subtracts and compares: whether no more is left than is paid. */
+static LLVMValueRef seems_empty(struct gen *g, LLVMValueRef before, uint32_t units)
 {
-	LLVMValueRef left = LLVMBuildLoad2(g->b, g->i32, g->fuel, "");
-	LLVMValueRef is_empty = LLVMBuildICmp(g->b, LLVMIntSLT, left, gen_i32(g, 0), "");
-
-	gen_unlikely(g, LLVMBuildCondBr(g->b, is_empty, empty, on));
+	return g->t->thumb
+		       ? LLVMBuildICmp(g->b, LLVMIntSLE, before, gen_i32(g, units), "")
+		       : LLVMBuildICmp(g->b, LLVMIntSLT, LLVMBuildLoad2(g->b, g->i32, g->fuel, ""),
+				       gen_i32(g, 0), "");
 }
 
-/* Back to a loop's begin. After a stop it is entered anew, so that the stop is no part of the loop for the optimiser. */
-static void branch_back(struct gen *g, const struct gen_frame *f)
+/* Goes back if there is enough after all, which LLVM is not to see, as it would merge the two tests. */
+static void test_exactly(struct gen *g, LLVMBasicBlockRef on)
 {
-	LLVMBasicBlockRef empty;
+	LLVMTypeRef type = LLVMFunctionType(g->i32, &g->i32, 1, 0);
+	LLVMValueRef same =
+		LLVMGetInlineAsm(type, "", 0, "=r,0", 4, 0, 0, LLVMInlineAsmDialectATT, 0);
+	LLVMValueRef left = LLVMBuildLoad2(g->b, g->i32, g->fuel, ""), enough;
+	LLVMBasicBlockRef empty = gen_block(g, "empty");
+
+	left = LLVMBuildCall2(g->b, type, same, &left, 1, "");
+	enough = LLVMBuildICmp(g->b, LLVMIntSGE, left, gen_i32(g, 0), "");
+	LLVMBuildCondBr(g->b, enough, on, empty);
+	LLVMPositionBuilderAtEnd(g->b, empty);
+}
+
+void gen_pay(struct gen *g, uint32_t units)
+{
+	LLVMBasicBlockRef empty, on;
+	LLVMValueRef before;
 
 	if (!g->check_fuel) {
-		LLVMBuildBr(g->b, f->target);
 		return;
 	}
-	gen_charge(g, g->insn_count - f->begin);
 	empty = gen_block(g, "fuel");
-	gen_branch_on_fuel(g, empty, f->target);
+	on = gen_block(g, "");
+	before = LLVMBuildLoad2(g->b, g->i32, g->fuel, "");
+	gen_charge(g, units);
+	gen_unlikely(g, LLVMBuildCondBr(g->b, seems_empty(g, before, units), empty, on));
 	LLVMPositionBuilderAtEnd(g->b, empty);
+	if (g->t->thumb) {
+		test_exactly(g, on);
+	}
 	gen_fuel_stop(g);
-	LLVMBuildBr(g->b, f->again);
+	LLVMBuildBr(g->b, on);
+	LLVMPositionBuilderAtEnd(g->b, on);
+}
+
+/*
+ * A simple loop pays at its head, so that nothing stands in the way back and the optimiser sees plain counting. The way in
+ * gives the price back beforehand, and branches of another price pay the difference.
+ */
+static bool pays_at_head(const struct gen *g, const struct gen_frame *f)
+{
+	return g->check_fuel && f->loop->branches == 1 && !f->loop->calls;
+}
+
+static void branch_back(struct gen *g, const struct gen_frame *f)
+{
+	uint32_t price = g->insn_count - f->begin;
+
+	if (pays_at_head(g, f)) {
+		gen_charge(g, price - f->loop->price);
+	} else {
+		gen_pay(g, price);
+	}
+	LLVMBuildBr(g->b, f->target);
 }
 
 /* ---- control ------------------------------------------------------------------------------------------ */
@@ -162,14 +204,18 @@ struct gen_frame *gen_push_frame(struct gen *g)
 
 static void begin_loop(struct gen *g, struct gen_frame *f)
 {
-	f->again = gen_block(g, "again");
 	f->target = gen_block(g, "loop");
 	f->slots = make_slots(g, f->params, f->param_count);
 	fill_slots(g, f->slots, f->param_count);
-	LLVMBuildBr(g->b, f->again);
-	LLVMPositionBuilderAtEnd(g->b, f->again);
+	f->loop = &g->loops[g->loop_count++];
+	if (pays_at_head(g, f)) {
+		gen_charge(g, 0 - f->loop->price);
+	}
 	LLVMBuildBr(g->b, f->target);
 	LLVMPositionBuilderAtEnd(g->b, f->target);
+	if (pays_at_head(g, f)) {
+		gen_pay(g, f->loop->price);
+	}
 	g->height = f->height;
 	push_slots(g, f->params, f->slots, f->param_count);
 }
@@ -197,6 +243,7 @@ void gen_begin(struct gen *g, const struct rc_insn *in)
 	f->dead = g->dead;
 	block_type(g, in->block, f);
 	if (g->dead) {
+		g->loop_count += in->op == 0x03;
 		return;
 	}
 	f->height = g->height - f->param_count;

@@ -75,6 +75,16 @@ void rc_module_analyse(struct rc_module *m);
 /* The stack that must be free below the limit, by the bytes of each function's frame, and of the largest other one. */
 uint32_t rc_module_stack_room(const struct rc_module *m, const uint32_t *frames);
 
+/* A loop of a function. */
+struct rc_loop {
+	uint32_t branches; /* back to it, those of one br_table counted once */
+	uint32_t price;    /* of the last of them: the instructions from its begin on */
+	bool calls;        /* a call is made in it */
+	bool innermost;    /* no loop is in it */
+};
+/* loops.c: a function's loops in the order of their begins, for the caller to free; NULL if there is none. */
+struct rc_loop *rc_read_loops(const struct rc_module *m, const struct rc_func *f);
+
 /* One instruction. op is the opcode byte, or 0xFC00 | the number behind a 0xFC. */
 struct rc_insn {
 	uint32_t op;
