@@ -122,6 +122,19 @@ LLVMValueRef gen_field(struct gen *g, enum gen_field field)
 	return LLVMBuildStructGEP2(g->b, g->ctx_type, g->ctx, field, "");
 }
 
+/* Every instance backs that many bytes, so comparisons with what is surely below need not be made. */
+static void mark_size(struct gen *g, LLVMValueRef v)
+{
+	uint64_t most = g->t->pointer_bits == 64 ? (UINT64_C(1) << 32) + 1 : 0;
+	LLVMMetadataRef range[] = {LLVMValueAsMetadata(LLVMConstInt(g->size, g->m->memory_sure, 0)),
+				   LLVMValueAsMetadata(LLVMConstInt(g->size, most, 0))};
+
+	if (g->m->memory_sure != 0) {
+		LLVMSetMetadata(v, LLVMGetMDKindIDInContext(g->lc, "range", 5),
+				LLVMMetadataAsValue(g->lc, LLVMMDNodeInContext2(g->lc, range, 2)));
+	}
+}
+
 LLVMValueRef gen_load_field(struct gen *g, enum gen_field field)
 {
 	LLVMTypeRef t = LLVMStructGetTypeAtIndex(g->ctx_type, field);
@@ -132,6 +145,9 @@ LLVMValueRef gen_load_field(struct gen *g, enum gen_field field)
 
 	if (!changes) {
 		LLVMSetMetadata(v, g->invariant_kind, g->invariant);
+	}
+	if (field == GEN_MEMORY_BYTES) {
+		mark_size(g, v);
 	}
 	return v;
 }
