@@ -364,7 +364,9 @@ static unsigned pending_units(const struct pending *p, const struct form_generic
 	}
 	if (info->class == CLASS_LOAD) {
 		n += address_units(p, units + n);
-		units[n++] = p->c;
+		if (p->operands <= OPERANDS_A) {
+			units[n++] = p->c;
+		}
 		return n;
 	}
 	if (p->operands == OPERANDS_S) {

@@ -25,9 +25,15 @@ typedef double __attribute__((aligned(2), may_alias)) unit_f64;
 typedef uint32_t __attribute__((may_alias)) cell_u32;
 typedef int32_t __attribute__((may_alias)) cell_i32;
 typedef float __attribute__((may_alias)) cell_f32;
-typedef uint64_t __attribute__((aligned(4), may_alias)) cell_u64;
-typedef int64_t __attribute__((aligned(4), may_alias)) cell_i64;
-typedef double __attribute__((aligned(4), may_alias)) cell_f64;
+#if defined(__thumb2__) && defined(__GNUC__) && !defined(__clang__)
+/* Both cells are one access of words there: GCC makes it of what it takes for aligned. */
+#define CELL64 __attribute__((may_alias))
+#else
+#define CELL64 __attribute__((aligned(4), may_alias))
+#endif
+typedef uint64_t CELL64 cell_u64;
+typedef int64_t CELL64 cell_i64;
+typedef double CELL64 cell_f64;
 
 enum {
 	FUEL_SLICE = 8192
@@ -155,7 +161,8 @@ struct exec_table;
 #endif
 #define HANDLER(name) h_##name: HANDLER_BEGIN
 #define COLD_HANDLER(name)                                                                         \
-	name:
+	name:                                                                                      \
+	HANDLER_BEGIN
 #define CALL(label) goto label
 #else
 #define HANDLER(name)      void h_##name(PARAMS)
@@ -174,7 +181,8 @@ struct exec_table;
 		X->trap = ROTOR_TRAP_##reason;                                                     \
 		CALL(cold_trap);                                                                   \
 	} while (0)
-/* Pays for what was just entered; PC is already there. */
+/* Pays for what was just entered; PC is already there, or units before it. */
+#if !defined(CHARGE_AND_GO)
 #define CHARGE_AND_GO(cost)                                                                        \
 	do {                                                                                       \
 		X->slice -= (int32_t)(cost);                                                       \
@@ -183,6 +191,21 @@ struct exec_table;
 		}                                                                                  \
 		GO;                                                                                \
 	} while (0)
+#define CHARGE_AND_NEXT(cost, units)                                                               \
+	do {                                                                                       \
+		PC += (units);                                                                     \
+		CHARGE_AND_GO(cost);                                                               \
+	} while (0)
+#endif
+
+/* After a function that the compiler knows; see exec_thumb.h. */
+#if !defined(CALLED)
+#define CALLED
+#endif
+/* The compiler is to have v as it is, not as the sum that it came from. */
+#if !defined(IN_REGISTER)
+#define IN_REGISTER(v)
+#endif
 
 /* Jumps by the 32-bit distance in unit n; by that with a 32-bit cost before it; back by a 16-bit
  * distance with a 16-bit cost before it. */
@@ -191,18 +214,20 @@ struct exec_table;
 		PC += (int32_t) * (const unit32 *)&PC[n];                                          \
 		NEXT(n);                                                                           \
 	} while (0)
+#if !defined(JUMP_LOOP)
 #define JUMP_LOOP(n)                                                                               \
 	do {                                                                                       \
 		uint32_t cost_ = *(const unit32 *)&PC[n];                                          \
-		PC += (int32_t) * (const unit32 *)&PC[(n) + 2] + (n) + 2;                          \
-		CHARGE_AND_GO(cost_);                                                              \
+		PC += (int32_t) * (const unit32 *)&PC[(n) + 2];                                    \
+		CHARGE_AND_NEXT(cost_, (n) + 2);                                                   \
 	} while (0)
 #define JUMP_BACK(n)                                                                               \
 	do {                                                                                       \
 		uint32_t cost_ = PC[n];                                                            \
-		PC = PC + (n) + 1 - PC[(n) + 1];                                                   \
-		CHARGE_AND_GO(cost_);                                                              \
+		PC -= PC[(n) + 1];                                                                 \
+		CHARGE_AND_NEXT(cost_, (n) + 1);                                                   \
 	} while (0)
+#endif
 
 #define LIKELY(x)   __builtin_expect(!!(x), 1)
 #define UNLIKELY(x) __builtin_expect(!!(x), 0)
@@ -218,6 +243,8 @@ struct exec {
 	uint32_t *stack_end;
 	int32_t slice; /* fuel until the next look around */
 	uint32_t number, func_imports, func_own;
+	uint32_t own_refs; /* of own functions; that of own_funcs[0] is this */
+	const struct func *own_funcs;
 	uint32_t target; /* function that exec_target found */
 	uint8_t why, trap;
 	struct rotor_instance *in;
@@ -301,55 +328,62 @@ typedef double ctype_f64;
 	SETA_##type(r);                                                                            \
 	SLOT(type, n) = r
 
-/* An access that ends at end, at 2^32 plus end. */
-#if defined(ROTOR_DISPATCH_GOTO)
-#define TRAP_BEYOND(end)                                                                           \
-	do {                                                                                       \
-		access_end = end;                                                                  \
-		CALL(cold_trap_beyond);                                                            \
-	} while (0)
-#define TRAP_WRAPPED(end)                                                                          \
-	do {                                                                                       \
-		access_end = end;                                                                  \
-		CALL(cold_trap_wrapped);                                                           \
-	} while (0)
-#else
-#define TRAP_BEYOND(end)                                                                           \
-	do {                                                                                       \
-		X->address = (uint64_t)(end)-1;                                                    \
-		CALL(cold_trap_memory);                                                            \
-	} while (0)
-#define TRAP_WRAPPED(end)                                                                          \
-	do {                                                                                       \
-		X->address = (uint64_t)UINT32_MAX + (end);                                         \
-		CALL(cold_trap_memory);                                                            \
-	} while (0)
-#endif
-
 /* Bytes of memory, where they are at hand. */
 #if !defined(MEM_BYTES)
 #define MEM_BYTES ((uint32_t)X->mem_bytes)
 #endif
 
-/* Checks bytes at a plus the offset in unit n; at is where they are. */
-#if UINTPTR_MAX > UINT32_MAX
-#define ACCESS(bytes, n)                                                                           \
-	uint64_t end = (uint64_t)a + PC[n] + (bytes);                                              \
-	if (UNLIKELY(end > X->mem_bytes)) {                                                        \
-		X->address = end - 1;                                                              \
+/* Checks bytes at a, or at a plus an offset: the last one is at a plus unit n then. at is where they
+ * are. has: 1 if there is an offset, else 0. */
+#define ACCESS(has, bytes, n)  ACCESS_(has, bytes, n)
+#define ACCESS_(has, bytes, n) ACCESS_##has(bytes, n)
+#if defined(ACCESS_1)
+#elif UINTPTR_MAX > UINT32_MAX
+#define ACCESS_TO(bytes, to_last)                                                                  \
+	uint64_t last = (uint64_t)a + (to_last);                                                   \
+	if (UNLIKELY(last >= X->mem_bytes)) {                                                      \
+		X->address = last;                                                                 \
 		CALL(cold_trap_memory);                                                            \
 	}                                                                                          \
-	uint8_t *at = MEM + (size_t)(end - (bytes))
+	uint8_t *at = MEM + (size_t)(last - ((bytes)-1))
 #else
-#define ACCESS(bytes, n)                                                                           \
-	uint32_t end;                                                                              \
-	if (UNLIKELY(__builtin_add_overflow(a, PC[n] + (uint32_t)(bytes), &end))) {                \
-		TRAP_WRAPPED(end);                                                                 \
+#define ACCESS_TO(bytes, to_last)                                                                  \
+	uint32_t last;                                                                             \
+	if (UNLIKELY(__builtin_add_overflow(a, (uint32_t)(to_last), &last))) {                     \
+		TRAP_WRAPPED(last);                                                                \
 	}                                                                                          \
-	if (UNLIKELY(end > MEM_BYTES)) {                                                           \
-		TRAP_BEYOND(end);                                                                  \
+	if (UNLIKELY(last >= MEM_BYTES)) {                                                         \
+		TRAP_BEYOND(last);                                                                 \
 	}                                                                                          \
-	uint8_t *at = MEM + (end - (bytes))
+	uint8_t *at = MEM + (last - ((bytes)-1))
+/* The last byte is at last, at 2^32 plus last. */
+#if defined(ROTOR_DISPATCH_GOTO)
+#define TRAP_BEYOND(last)                                                                          \
+	do {                                                                                       \
+		access_last = last;                                                                \
+		CALL(cold_trap_beyond);                                                            \
+	} while (0)
+#define TRAP_WRAPPED(last)                                                                         \
+	do {                                                                                       \
+		access_last = last;                                                                \
+		CALL(cold_trap_wrapped);                                                           \
+	} while (0)
+#else
+#define TRAP_BEYOND(last)                                                                          \
+	do {                                                                                       \
+		X->address = last;                                                                 \
+		CALL(cold_trap_memory);                                                            \
+	} while (0)
+#define TRAP_WRAPPED(last)                                                                         \
+	do {                                                                                       \
+		X->address = UINT64_C(0x100000000) + (last);                                       \
+		CALL(cold_trap_memory);                                                            \
+	} while (0)
+#endif
+#endif
+#if !defined(ACCESS_1)
+#define ACCESS_1(bytes, n) ACCESS_TO(bytes, PC[n])
+#define ACCESS_0(bytes, n) ACCESS_TO(bytes, (bytes)-1)
 #endif
 
 static inline bool add_offset(struct exec *x, uint32_t a, const uint16_t *at, uint32_t *out)

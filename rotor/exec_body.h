@@ -116,10 +116,10 @@ FORM_SELECT_LIST(R)
 	{                                                                                          \
 		ADDRESS_##operands;                                                                \
 		mtype v;                                                                           \
-		ACCESS(sizeof(mtype), 1 + UNITS_##operands);                                       \
+		ACCESS(LOAD_OFFSET_##operands, sizeof(mtype), 1 + UNITS_##operands);               \
 		memcpy(&v, at, sizeof(v));                                                         \
 		ctype_##out r = (ctype_##out)v;                                                    \
-		PUT_##result(out, 2 + UNITS_##operands);                                           \
+		PUT_##result(out, U_##name##_##operands##result - UNITS_##result);                 \
 		return 0;                                                                          \
 	}
 #define R(name, mtype, out, set) SET_##set(B_LOAD, name, mtype, out)
@@ -170,7 +170,7 @@ FORM_LOAD_LIST(R)
 	{                                                                                          \
 		STORE_##operands(type);                                                            \
 		mtype m = (mtype)v;                                                                \
-		ACCESS(sizeof(mtype), 1 + UNITS_##operands);                                       \
+		ACCESS(STORE_OFFSET_##operands, sizeof(mtype), 1 + UNITS_##operands);              \
 		memcpy(at, &m, sizeof(m));                                                         \
 		return 0;                                                                          \
 	}

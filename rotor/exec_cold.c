@@ -30,13 +30,15 @@ COLD_HANDLER(cold_trap)
 #if defined(ROTOR_DISPATCH_GOTO)
 COLD_HANDLER(cold_trap_wrapped)
 {
-	X->address = (uint64_t)UINT32_MAX + access_end;
+	ACCESS_LAST;
+	X->address = UINT64_C(0x100000000) + access_last;
 	CALL(cold_trap_memory);
 }
 
 COLD_HANDLER(cold_trap_beyond)
 {
-	X->address = (uint64_t)access_end - 1;
+	ACCESS_LAST;
+	X->address = access_last;
 	CALL(cold_trap_memory);
 }
 #endif

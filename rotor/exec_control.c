@@ -13,10 +13,7 @@ HANDLER(BR)
 
 HANDLER(BR_LOOP)
 {
-	uint32_t cost = *(const unit32 *)&PC[1];
-
-	PC += (int32_t) * (const unit32 *)&PC[3] + 3;
-	CHARGE_AND_GO(cost);
+	JUMP_LOOP(1);
 }
 
 #define H_TEST(name, value, n, op)                                                                 \
@@ -44,12 +41,26 @@ HANDLER(BR_TABLE)
 	uint32_t i = SLOT(u32, 1), last = *(const unit32 *)&PC[2];
 
 	i = i < last ? i : last;
-	PC += 4 + 2 * (size_t)i;
-	PC += (int32_t) * (const unit32 *)PC;
-	GO;
+	PC += 2 * (size_t)i;
+	PC += (int32_t) * (const unit32 *)&PC[4];
+	NEXT(4);
 }
 
 /* ---- calls ---- */
+
+#if !defined(FREE_ACCUMULATOR)
+#define FREE_ACCUMULATOR ACC32 = 0
+#endif
+#if !defined(ZERO)
+#define ZERO(at, count)                                                                            \
+	do {                                                                                       \
+		FP = (at);                                                                         \
+		for (int32_t left_ = (count); left_ > 0; left_ -= 4) {                             \
+			*(cells4 *)FP = (cells4){0, 0, 0, 0};                                      \
+			FP += 4;                                                                   \
+		}                                                                                  \
+	} while (0)
+#endif
 
 /* Goes into own function f at place, whose frame begins at callee; units: of the call operation. No
  * accumulator outlives a call, which frees registers. */
@@ -58,39 +69,40 @@ HANDLER(BR_TABLE)
 		if (UNLIKELY((callee) + (f)->frame_cells > X->stack_end)) {                        \
 			TRAP(STACK);                                                               \
 		}                                                                                  \
-		FP = (callee) + (f)->zero_from;                                                    \
-		for (int32_t left_ = (f)->zero_count; left_ > 0; left_ -= 4) {                     \
-			*(cells4 *)FP = (cells4){0, 0, 0, 0};                                      \
-			FP += 4;                                                                   \
-		}                                                                                  \
+		const uint16_t *form_ = X->form;                                                   \
+		uint32_t *zero_ = (callee) + (f)->zero_from, count_ = (f)->zero_count;             \
+		uint32_t *link_ = zero_ + count_;                                                  \
+		IN_REGISTER(link_);                                                                \
+		ZERO(zero_, count_);                                                               \
 		FP = (callee);                                                                     \
-		FP[(f)->zero_from + (f)->zero_count] = (uint32_t)(PC + (units)-X->form);           \
-		PC = X->form + (place);                                                            \
+		*link_ = (uint32_t)(PC + (units)-form_);                                           \
+		PC = form_ + (place);                                                              \
 		CHARGE_AND_GO((f)->cost);                                                          \
 	} while (0)
 
 #if !defined(ENTER_RARE)
-#define ENTER_RARE(idx, units)                                                                     \
+#define ENTER_RARE(f, units)                                                                       \
 	do {                                                                                       \
-		const struct func *f = &X->funcs[idx];                                             \
 		uint32_t *callee = FP + PC[(units)-1];                                             \
-		ENTER(f, f->form, callee, units);                                                  \
+		ENTER(f, (f)->form, callee, units);                                                \
 	} while (0)
 #define REENTER_RARE(idx, from, cells, link_slot)                                                  \
 	do {                                                                                       \
 		const struct func *f = &X->funcs[idx];                                             \
+		IN_REGISTER(f);                                                                    \
 		REENTER(f, from, cells, link_slot);                                                \
 	} while (0)
 #endif
 
 HANDLER(CALL)
 {
-	ACC32 = 0;
+	FREE_ACCUMULATOR;
 	const struct func *f = &X->funcs[PC[1]];
-	uint32_t place = FORM_CALL_PLACE != 0 ? LONG_u32(2) : f->form;
+	IN_REGISTER(f);
+	uint32_t place = FORM_CALL_PLACE != 0 ? LONG_u32(2) : 0;
 	uint32_t *callee = FP + PC[2 + FORM_CALL_PLACE];
 
-	ENTER(f, place, callee, U_CALL);
+	ENTER(f, FORM_CALL_PLACE != 0 ? place : f->form, callee, U_CALL);
 }
 
 HANDLER(CALL_FAR)
@@ -100,7 +112,7 @@ HANDLER(CALL_FAR)
 	if (func < X->func_imports) {
 		CALL(cold_import_far);
 	}
-	ENTER_RARE(func, 4);
+	ENTER_RARE(&X->funcs[func], 4);
 }
 
 HANDLER(RETURN)
@@ -143,17 +155,23 @@ HANDLER(ENTER_IMPORT)
 HANDLER(CALL_INDIRECT)
 {
 	const struct table *t = instance_table(X->in, PC[3]);
-	uint32_t i = SLOT(u32, 1), func;
+	uint32_t i = SLOT(u32, 1), nth;
+	const struct func *f;
 
 	if (UNLIKELY(i >= t->count)) {
 		TRAP(ELEMENT);
 	}
 	/* Own functions only: others have another number, null gives no valid index. */
-	func = t->elems[i] - (X->number << REF_FUNC_BITS) - 1;
-	if (UNLIKELY(func - X->func_imports >= X->func_own || X->funcs[func].type != PC[2])) {
+	nth = t->elems[i] - X->own_refs;
+	if (UNLIKELY(nth >= X->func_own)) {
 		CALL(cold_indirect);
 	}
-	ENTER_RARE(func, 5);
+	f = &X->own_funcs[nth];
+	IN_REGISTER(f);
+	if (UNLIKELY(f->type != PC[2])) {
+		CALL(cold_indirect);
+	}
+	ENTER_RARE(f, 5);
 }
 
 /* Goes into func in place of the running function, with cells arguments from slot from on. */

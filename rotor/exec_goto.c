@@ -16,6 +16,14 @@ register uint8_t *mem __asm__("r10");
 register uint32_t mem_bytes __asm__("r11");
 #endif
 
+/* The last byte's address of an access out of bounds. */
+#if defined(ACCESS_LAST)
+#define EXEC_GOTO_LOCALS
+#else
+#define EXEC_GOTO_LOCALS uint32_t access_last;
+#define ACCESS_LAST
+#endif
+
 #if defined(ROTOR_SMALL)
 #include "rotor/exec_shared.h"
 #else
@@ -51,7 +59,7 @@ void EXEC_START(struct exec *exec)
 							FORM_PAIR_LIST(P)
 #undef P
 	};
-	uint32_t access_end; /* of an access out of bounds */
+	EXEC_GOTO_LOCALS
 	EXEC_SHARED_LOCALS
 	EXEC_LOCALS(exec, table);
 

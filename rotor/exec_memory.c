@@ -22,63 +22,51 @@
 	{                                                                                          \
 		ADDRESS_##operands;                                                                \
 		mtype v;                                                                           \
-		ACCESS(sizeof(mtype), 1 + UNITS_##operands);                                       \
+		ACCESS(LOAD_OFFSET_##operands, sizeof(mtype), 1 + UNITS_##operands);               \
 		__builtin_memcpy(&v, at, sizeof(v));                                               \
 		ctype_##out r = (ctype_##out)v;                                                    \
-		PUT_##result(out, 2 + UNITS_##operands);                                           \
-		NEXT(2 + UNITS_##operands + UNITS_##result);                                       \
+		PUT_##result(out, U_##name##_##operands##result - UNITS_##result);                 \
+		NEXT(U_##name##_##operands##result);                                               \
 	}
 #define R(name, mtype, out, set) SET_##set(H_LOAD, name, mtype, out)
 FORM_LOAD_LIST(R)
 #undef R
 
-/* The address and the value of a store. */
-#define STORE_SS(type)                                                                             \
-	ADDRESS_S;                                                                                 \
-	ctype_##type v = SLOT(type, 2)
-#define STORE_AS(type)                                                                             \
-	ADDRESS_A;                                                                                 \
-	ctype_##type v = SLOT(type, 1)
-#define STORE_SA(type)                                                                             \
-	ADDRESS_S;                                                                                 \
-	ctype_##type v = GETA_##type
-#define STORE_SK(type)                                                                             \
-	ADDRESS_S;                                                                                 \
-	ctype_##type v = (ctype_##type)(int16_t)PC[2]
-#define STORE_AK(type)                                                                             \
-	ADDRESS_A;                                                                                 \
-	ctype_##type v = (ctype_##type)(int16_t)PC[1]
-#define STORE_SLS(type)                                                                            \
-	ADDRESS_SL;                                                                                \
-	ctype_##type v = SLOT(type, 4)
-#define STORE_SLA(type)                                                                            \
-	ADDRESS_SL;                                                                                \
-	ctype_##type v = GETA_##type
-#define STORE_SSS(type)                                                                            \
-	ADDRESS_SS;                                                                                \
-	ctype_##type v = SLOT(type, 3)
-#define STORE_SLK(type)                                                                            \
-	ADDRESS_SL;                                                                                \
-	ctype_##type v = (ctype_##type)(int16_t)PC[4]
-#define STORE_SSA(type)                                                                            \
-	ADDRESS_SS;                                                                                \
-	ctype_##type v = GETA_##type
+/* The address of a store; the value, which is read behind the check. */
+#define STORE_AT_SS  ADDRESS_S
+#define STORE_AT_AS  ADDRESS_A
+#define STORE_AT_SA  ADDRESS_S
+#define STORE_AT_SK  ADDRESS_S
+#define STORE_AT_AK  ADDRESS_A
+#define STORE_AT_SLS ADDRESS_SL
+#define STORE_AT_SLA ADDRESS_SL
+#define STORE_AT_SSS ADDRESS_SS
+#define STORE_AT_SLK ADDRESS_SL
+#define STORE_AT_SSA ADDRESS_SS
+#define STORE_AT_LS  ADDRESS_L
+#define STORE_AT_LA  ADDRESS_L
 
-#define STORE_LS(type)                                                                             \
-	ADDRESS_L;                                                                                 \
-	ctype_##type v = SLOT(type, 3)
-#define STORE_LA(type)                                                                             \
-	ADDRESS_L;                                                                                 \
-	ctype_##type v = GETA_##type
+#define VALUE_SS(type)  SLOT(type, 2)
+#define VALUE_AS(type)  SLOT(type, 1)
+#define VALUE_SA(type)  GETA_##type
+#define VALUE_SK(type)  (ctype_##type)(int16_t) PC[2]
+#define VALUE_AK(type)  (ctype_##type)(int16_t) PC[1]
+#define VALUE_SLS(type) SLOT(type, 4)
+#define VALUE_SLA(type) GETA_##type
+#define VALUE_SSS(type) SLOT(type, 3)
+#define VALUE_SLK(type) (ctype_##type)(int16_t) PC[4]
+#define VALUE_SSA(type) GETA_##type
+#define VALUE_LS(type)  SLOT(type, 3)
+#define VALUE_LA(type)  GETA_##type
 
 #define H_STORE(operands, result, name, mtype, type)                                               \
 	HANDLER(name##_##operands##result)                                                         \
 	{                                                                                          \
-		STORE_##operands(type);                                                            \
-		mtype m = (mtype)v;                                                                \
-		ACCESS(sizeof(mtype), 1 + UNITS_##operands);                                       \
+		STORE_AT_##operands;                                                               \
+		ACCESS(STORE_OFFSET_##operands, sizeof(mtype), 1 + UNITS_##operands);              \
+		mtype m = (mtype)(VALUE_##operands(type));                                         \
 		__builtin_memcpy(at, &m, sizeof(m));                                               \
-		NEXT(2 + UNITS_##operands);                                                        \
+		NEXT(U_##name##_##operands##result);                                               \
 	}
 #define R(name, mtype, type, set) SET_##set(H_STORE, name, mtype, type)
 FORM_STORE_LIST(R)

@@ -17,17 +17,43 @@
 #define H_UN_u64                               H_UN_OWN
 #define H_UN_i64                               H_UN_OWN
 #if !defined(H_BIN_f32)
-#define H_BIN_f32 H_BIN_OWN
-#define H_BIN_f64 H_BIN_OWN
-#define H_UN_f32  H_UN_OWN
-#define H_UN_f64  H_UN_OWN
+#define H_BIN_f32 H_BIN_FLOAT
+#define H_BIN_f64 H_BIN_FLOAT
+#define H_UN_f32  H_UN_FLOAT
+#define H_UN_f64  H_UN_FLOAT
 #endif
+
+/* Constant counts of shifts are less than the type's bits: translate.c takes care of that. */
+#define COUNT_BELOW(name, first, bits)                                                             \
+	if ((unsigned)G_##name - G_##first##_SHL <= G_##first##_ROTL - G_##first##_SHL &&          \
+	    (uint64_t)b >= (bits)) {                                                               \
+		__builtin_unreachable();                                                           \
+	}
+#define COUNT_SK(name)                                                                             \
+	COUNT_BELOW(name, I32, 32)                                                                 \
+	COUNT_BELOW(name, I64, 64)
+#define COUNT_AK COUNT_SK
+#define COUNT_SS(name)
+#define COUNT_AS(name)
+#define COUNT_SA(name)
+#define COUNT_SL(name)
+#define COUNT_AL(name)
 
 #define H_BIN_OWN(operands, result, name, in, out, ...)                                            \
 	HANDLER(name##_##operands##result)                                                         \
 	{                                                                                          \
 		GET_##operands(in);                                                                \
+		COUNT_##operands(name);                                                            \
 		ctype_##out r = (ctype_##out)(__VA_ARGS__);                                        \
+		PUT_##result(out, 1 + UNITS_##operands);                                           \
+		NEXT(1 + UNITS_##operands + UNITS_##result);                                       \
+	}
+#define H_BIN_FLOAT(operands, result, name, in, out, ...)                                          \
+	HANDLER(name##_##operands##result)                                                         \
+	{                                                                                          \
+		GET_##operands(in);                                                                \
+		ctype_##out r = (ctype_##out)(__VA_ARGS__);                                        \
+		CALLED                                                                             \
 		PUT_##result(out, 1 + UNITS_##operands);                                           \
 		NEXT(1 + UNITS_##operands + UNITS_##result);                                       \
 	}
@@ -59,6 +85,15 @@ FORM_DIV_LIST(R)
 	{                                                                                          \
 		GET_##operands(in);                                                                \
 		ctype_##out r = (ctype_##out)(__VA_ARGS__);                                        \
+		PUT_##result(out, 1 + UNITS_##operands);                                           \
+		NEXT(1 + UNITS_##operands + UNITS_##result);                                       \
+	}
+#define H_UN_FLOAT(operands, result, name, in, out, ...)                                           \
+	HANDLER(name##_##operands##result)                                                         \
+	{                                                                                          \
+		GET_##operands(in);                                                                \
+		ctype_##out r = (ctype_##out)(__VA_ARGS__);                                        \
+		CALLED                                                                             \
 		PUT_##result(out, 1 + UNITS_##operands);                                           \
 		NEXT(1 + UNITS_##operands + UNITS_##result);                                       \
 	}

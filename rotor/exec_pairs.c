@@ -22,9 +22,9 @@
 		SLOT(u32, (u) + 3) = r;                                                            \
 		SETA_u32(r);                                                                       \
 	}
-#define B_I32_SHL_SKA(u)   SETA_u32(SLOT(u32, (u) + 1) << (PC[(u) + 2] & 31));
-#define B_I32_SHL_AKA(u)   SETA_u32(GETA_u32 << (PC[(u) + 1] & 31));
-#define B_I32_SHR_U_SKA(u) SETA_u32(SLOT(u32, (u) + 1) >> (PC[(u) + 2] & 31));
+#define B_I32_SHL_SKA(u)   SETA_u32(SLOT(u32, (u) + 1) << PC[(u) + 2]);
+#define B_I32_SHL_AKA(u)   SETA_u32(GETA_u32 << PC[(u) + 1]);
+#define B_I32_SHR_U_SKA(u) SETA_u32(SLOT(u32, (u) + 1) >> PC[(u) + 2]);
 #define B_F32_MUL_ASA(u)   SETA_f32(GETA_f32 *SLOT(f32, (u) + 1));
 #define B_F32_MUL_SSA(u)   SETA_f32(SLOT(f32, (u) + 1) * SLOT(f32, (u) + 2));
 #define B_F64_MUL_ASA(u)   SETA_f64(GETA_f64 *SLOT(f64, (u) + 1));
@@ -52,33 +52,35 @@
 #define E_BACK_I32_LT_S_ASA(u) BACK_IF((u) + 2, GETA_i32 < SLOT(i32, (u) + 1))
 #define E_BACK_I32_LT_U_ASA(u) BACK_IF((u) + 2, GETA_u32 < SLOT(u32, (u) + 1))
 
-#define LOAD32_(offset)                                                                            \
+/* A load from a, which is a sum; result r. */
+#define LOAD32_                                                                                    \
 	uint32_t r;                                                                                \
-	ACCESS(4, offset);                                                                         \
+	ACCESS(0, 4, 0);                                                                           \
 	__builtin_memcpy(&r, at, 4);                                                               \
 	SETA_u32(r);
 #define E_I32_LOAD_ALA(u)                                                                          \
 	uint32_t a = GETA_u32 + LONG_u32((u) + 1);                                                 \
-	LOAD32_((u) + 3)                                                                           \
-	NEXT((u) + 4)
+	LOAD32_                                                                                    \
+	NEXT((u) + 3)
 #define E_I32_LOAD_ALS(u)                                                                          \
 	uint32_t a = GETA_u32 + LONG_u32((u) + 1);                                                 \
-	LOAD32_((u) + 3)                                                                           \
-	SLOT(u32, (u) + 4) = r;                                                                    \
-	NEXT((u) + 5)
-#define E_I32_LOAD_ASA(u)                                                                          \
-	uint32_t a = GETA_u32 + SLOT(u32, (u) + 1);                                                \
-	LOAD32_((u) + 2)                                                                           \
-	NEXT((u) + 3)
-#define E_I32_LOAD_ASS(u)                                                                          \
-	uint32_t a = GETA_u32 + SLOT(u32, (u) + 1);                                                \
-	LOAD32_((u) + 2)                                                                           \
+	LOAD32_                                                                                    \
 	SLOT(u32, (u) + 3) = r;                                                                    \
 	NEXT((u) + 4)
+#define E_I32_LOAD_ASA(u)                                                                          \
+	uint32_t a = GETA_u32 + SLOT(u32, (u) + 1);                                                \
+	LOAD32_                                                                                    \
+	NEXT((u) + 2)
+#define E_I32_LOAD_ASS(u)                                                                          \
+	uint32_t a = GETA_u32 + SLOT(u32, (u) + 1);                                                \
+	LOAD32_                                                                                    \
+	SLOT(u32, (u) + 2) = r;                                                                    \
+	NEXT((u) + 3)
 
 /* An operation with the accumulator and a slot; result r. */
 #define ACC_SLOT_(u, type, expr)                                                                   \
 	ctype_##type a = GETA_##type, b = SLOT(type, (u) + 1), r = (expr);                         \
+	CALLED                                                                                     \
 	SETA_##type(r);
 #define TO_ACC_(u, type, expr)                                                                     \
 	ACC_SLOT_(u, type, expr)                                                                   \

@@ -23,7 +23,8 @@ FORM_BIN_LIST(R)
 	ctype_u32 (*fn_f64_u32)(ctype_f64, ctype_f64) = NULL;                                      \
 	double real = 0;                                                                           \
 	unsigned to_integer = 0;                                                                   \
-	uint32_t own = 0, call_units = 0, from = 0;
+	const struct func *entered = NULL;                                                         \
+	uint32_t call_units = 0, from = 0;
 
 #define SHARED_BIN_(operands, result, name, in, out, ...)                                          \
 	HANDLER(name##_##operands##result)                                                         \
@@ -54,16 +55,16 @@ FORM_BIN_LIST(R)
 		goto trunc_##operands##result;                                                     \
 	}
 
-#define ENTER_RARE(func, units)                                                                    \
+#define ENTER_RARE(f, units)                                                                       \
 	do {                                                                                       \
-		own = func;                                                                        \
+		entered = f;                                                                       \
 		call_units = units;                                                                \
 		goto enter_own;                                                                    \
 	} while (0)
 /* Cells and link are the same units of both operations. */
 #define REENTER_RARE(func, from_slot, cells, link_slot)                                            \
 	do {                                                                                       \
-		own = func;                                                                        \
+		entered = &X->funcs[func];                                                         \
 		from = from_slot;                                                                  \
 		goto reenter_own;                                                                  \
 	} while (0)
@@ -96,13 +97,11 @@ FORM_BIN_LIST(R)
 		goto next_AA;                                                                      \
 	}                                                                                          \
 	enter_own: {                                                                               \
-		const struct func *f = &X->funcs[own];                                             \
 		uint32_t *callee = FP + PC[call_units - 1];                                        \
-		ENTER(f, f->form, callee, call_units);                                             \
+		ENTER(entered, entered->form, callee, call_units);                                 \
 	}                                                                                          \
 	reenter_own: {                                                                             \
-		const struct func *f = &X->funcs[own];                                             \
-		REENTER(f, from, PC[4], PC[5]);                                                    \
+		REENTER(entered, from, PC[4], PC[5]);                                              \
 	}                                                                                          \
 	next_AA:                                                                                   \
 	NEXT(1);

@@ -17,7 +17,7 @@
 #undef ACC64
 #undef FACC
 #undef DACC
-#undef ACCESS
+#undef ACCESS_TO
 #define PC pc
 #if defined(ROTOR_DISPATCH_LOOP)
 #define BODY_PARAMS  UNUSED const uint16_t *pc, UNUSED struct exec *x
@@ -40,13 +40,13 @@
 #define FACC         (*facc)
 #define DACC         (*dacc)
 #endif
-#define ACCESS(bytes, n)                                                                           \
-	uint64_t end = (uint64_t)a + PC[n] + (bytes);                                              \
-	if (UNLIKELY(end > X->mem_bytes)) {                                                        \
-		X->address = end - 1;                                                              \
+#define ACCESS_TO(bytes, to_last)                                                                  \
+	uint64_t last = (uint64_t)a + (to_last);                                                   \
+	if (UNLIKELY(last >= X->mem_bytes)) {                                                      \
+		X->address = last;                                                                 \
 		return 1;                                                                          \
 	}                                                                                          \
-	uint8_t *at = MEM + (size_t)(end - (bytes))
+	uint8_t *at = MEM + (size_t)(last - ((bytes)-1))
 #include "rotor/exec_body.h"
 #undef PC
 #undef FP

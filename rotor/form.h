@@ -14,6 +14,9 @@
 #ifndef ROTOR_FORM_H
 #define ROTOR_FORM_H
 
+/* Another one whenever the same operations have other units or another meaning. */
+#define FORM_VERSION 2
+
 #include <stdint.h>
 #include "rotor/opcode_list.h"
 
@@ -139,6 +142,27 @@ enum {
 	UNITS_LA = 2
 };
 
+/* Units of the offset of a load and of a store: an address that is a sum or a constant has none. */
+#define LOAD_OFFSET_S    1
+#define LOAD_OFFSET_A    1
+#define LOAD_OFFSET_SS   0
+#define LOAD_OFFSET_AS   0
+#define LOAD_OFFSET_SL   0
+#define LOAD_OFFSET_AL   0
+#define LOAD_OFFSET_L    0
+#define STORE_OFFSET_SS  1
+#define STORE_OFFSET_AS  1
+#define STORE_OFFSET_SA  1
+#define STORE_OFFSET_SK  1
+#define STORE_OFFSET_AK  1
+#define STORE_OFFSET_SLS 0
+#define STORE_OFFSET_SLA 0
+#define STORE_OFFSET_SSS 0
+#define STORE_OFFSET_SSA 0
+#define STORE_OFFSET_SLK 0
+#define STORE_OFFSET_LS  0
+#define STORE_OFFSET_LA  0
+
 /* U_x: units of operation x; M_x: how many places in the module it has in the map. */
 #define SIZE_(operands, result, name, more, maps)                                                  \
 	U_##name##_##operands##result = 1 + UNITS_##operands + UNITS_##result + (more),            \
@@ -153,23 +177,29 @@ enum {
 #define R(name, in, out, set, ...) SET_##set(SIZE_, name, 0, 1)
 		FORM_DIV_LIST(R) FORM_TRUNC_LIST(R)
 #undef R
-#define R(name, in, out, set) SET_##set(SIZE_, name, 1, 1)
-			FORM_LOAD_LIST(R) FORM_STORE_LIST(R)
+#define LOAD_SIZE_(operands, result, name) SIZE_(operands, result, name, LOAD_OFFSET_##operands, 1)
+#define STORE_SIZE_(operands, result, name)                                                        \
+	SIZE_(operands, result, name, STORE_OFFSET_##operands, 1)
+#define R(name, in, out, set) SET_##set(LOAD_SIZE_, name)
+			FORM_LOAD_LIST(R)
+#undef R
+#define R(name, in, out, set) SET_##set(STORE_SIZE_, name)
+				FORM_STORE_LIST(R)
 #undef R
 #define R(name, in, set) SET_##set(SIZE_, name, 2, 0)
-				FORM_SELECT_LIST(R)
+					FORM_SELECT_LIST(R)
 #undef R
 #define R(name, in, set, ...)                                                                      \
 	SET_##set(SIZE_, name, 0, 0) SET_BR_##set(SIZE_, BR_##name, 2, 0)                          \
 		SET_BACK_##set(SIZE_, BACK_##name, 2, 0)
-					FORM_CMP_LIST(R)
+						FORM_CMP_LIST(R)
 #undef R
 #define P(kind, first, second)                                                                     \
 	U_##first##__##second = U_##first + U_##second - 1,                                        \
 	M_##first##__##second = M_##first + M_##second,
-						FORM_PAIR_LIST(P)
+							FORM_PAIR_LIST(P)
 #undef P
-							FORM_SIZES_END
+								FORM_SIZES_END
 };
 
 /* Of each operation: its units, and how many places in the module it has in the map. */

@@ -644,8 +644,8 @@ enum rotor_err rotor_load_begin(void *block, size_t block_bytes, struct rotor_lo
 	l->high = (uint8_t *)l;
 	l->limit = UINT32_MAX;
 	l->m = load_alloc(l, sizeof(struct rotor_module), 8);
-	/* Instances of another choice of variants cannot go on here. */
-	l->m->hash = UINT64_C(0xcbf29ce484222325) ^ FORM_OP_COUNT;
+	/* Instances of another choice of variants, or of an older form, cannot go on here. */
+	l->m->hash = UINT64_C(0xcbf29ce484222325) ^ FORM_OP_COUNT ^ FORM_VERSION << 16;
 	l->m->start = ROTOR_NO_IDX;
 	*out = l;
 	return ROTOR_OK;

@@ -185,14 +185,14 @@
 	  9223372036854775808.0)                                                                   \
 	R(I64_TRUNC_F64_U, f64, u64, UN_A, uint64_t, a > -1.0, 18446744073709551616.0)
 
-/* R(name, type in memory, result type, set); immediate: offset. */
+/* R(name, type in memory, result type, set); immediate: distance of the last byte from the address. */
 #define FORM_LOAD_LIST(R)                                                                          \
-	R(I32_LOAD, uint32_t, u32, LD)                                                             \
+	R(I32_LOAD, uint32_t, u32, LD_MOST)                                                        \
 	R(I64_LOAD, uint64_t, u64, LD)                                                             \
 	R(F32_LOAD, float, f32, LD)                                                                \
 	R(F64_LOAD, double, f64, LD)                                                               \
 	R(I32_LOAD8_S, int8_t, i32, LD)                                                            \
-	R(I32_LOAD8_U, uint8_t, u32, LD)                                                           \
+	R(I32_LOAD8_U, uint8_t, u32, LD_MOST)                                                      \
 	R(I32_LOAD16_S, int16_t, i32, LD)                                                          \
 	R(I32_LOAD16_U, uint16_t, u32, LD)                                                         \
 	R(I64_LOAD8_S, int8_t, i64, LD_FEW)                                                        \
@@ -202,7 +202,7 @@
 	R(I64_LOAD32_S, int32_t, i64, LD_FEW)                                                      \
 	R(I64_LOAD32_U, uint32_t, u64, LD_FEW)
 
-/* R(name, type in memory, value's type, set); immediate: offset. Floats in slots are stored as
+/* R(name, type in memory, value's type, set); immediate as of loads. Floats in slots are stored as
  * integers, so only their accumulators have rows. */
 #define FORM_STORE_LIST(R)                                                                         \
 	R(I32_STORE, uint32_t, u32, ST_ALL)                                                        \

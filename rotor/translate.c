@@ -233,8 +233,13 @@ static unsigned simplify(unsigned generic, struct entry *b)
 		generic = generic == G_F32_SUB ? G_F32_ADD : G_F64_ADD;
 	} else if (generic == G_I32_ROTR || generic == G_I64_ROTR) {
 		k = 0 - k;
-		k &= generic == G_I32_ROTR ? 31 : 63;
 		generic = generic == G_I32_ROTR ? G_I32_ROTL : G_I64_ROTL;
+	}
+	/* Handlers rely on this. */
+	if (generic >= G_I32_SHL && generic <= G_I32_ROTL) {
+		k &= 31;
+	} else if (generic >= G_I64_SHL && generic <= G_I64_ROTL) {
+		k &= 63;
 	}
 	b->lo = (uint32_t)k;
 	b->hi = (uint32_t)(k >> 32);
@@ -338,7 +343,7 @@ int t_binary(struct rotor_loader *l, unsigned generic, struct entry *a, struct e
 	return 0;
 }
 
-/* An offset over 16 bits is added beforehand, into the accumulator. */
+/* An offset that is over 16 bits at the last byte is added beforehand, into the accumulator. */
 static int far_address(struct rotor_loader *l, struct entry *a, uint32_t offset, struct bound *at)
 {
 	TRY(emit_bind_one(l, 1, a, at));
@@ -362,7 +367,8 @@ static void merge_offset(struct entry *a, uint32_t *offset)
 	}
 }
 
-/* Makes the address of a load of a sum or constant; false: it is none, or there is no variant. */
+/* Makes the address of a load, without offset, of a sum or constant; false: it is none, or there is no
+ * variant. */
 static bool load_of_sum(struct rotor_loader *l, unsigned generic, const struct entry *a,
 			struct bound *at)
 {
@@ -391,21 +397,22 @@ static bool load_of_sum(struct rotor_loader *l, unsigned generic, const struct e
 	return (form_generics[generic].variants >> (at->operands * 2) & 1) != 0;
 }
 
-int t_load(struct rotor_loader *l, unsigned generic, struct entry *a, uint32_t offset)
+int t_load(struct rotor_loader *l, unsigned generic, struct entry *a, uint32_t offset,
+	   unsigned last)
 {
 	struct bound at = {0};
 
 	merge_offset(a, &offset);
-	if (offset > UINT16_MAX) {
+	if (offset > UINT16_MAX - last) {
 		TRY(far_address(l, a, offset, &at));
 		offset = 0;
-	} else if (!HAS_SUM_LOADS || !load_of_sum(l, generic, a, &at)) {
+	} else if (!HAS_SUM_LOADS || offset != 0 || !load_of_sum(l, generic, a, &at)) {
 		TRY(emit_bind_one(l, form_generics[generic].variants, a, &at));
 	} else if (a->kind != ENTRY_PENDING) {
 		TRY(emit_flush(l));
 	}
 	set_pending(l, generic, &at);
-	l->t.pending.c = (uint16_t)offset;
+	l->t.pending.c = (uint16_t)(offset + last);
 	return 0;
 }
 
@@ -421,7 +428,7 @@ static uint16_t bind_mask(uint16_t variants)
 }
 
 static int emit_store(struct rotor_loader *l, unsigned generic, const struct bound *at,
-		      uint32_t offset)
+		      unsigned to_last)
 {
 	const struct form_generic_info *info = &form_generics[generic];
 	uint16_t units[8] = {emit_variant_bit(info->base, info->variants, at->operands)};
@@ -429,7 +436,7 @@ static int emit_store(struct rotor_loader *l, unsigned generic, const struct bou
 
 	ASSERT(units[0] != F_HALT);
 	n += emit_operands(at->operands, ROTOR_I32, at->a, at->b & 0xffff, units + n);
-	units[n++] = (uint16_t)offset;
+	units[n++] = (uint16_t)to_last;
 	TRY(emit_map(l, l->body.at));
 	return emit_op(l, n, units);
 }
@@ -449,9 +456,9 @@ static unsigned sum_store_operands(const struct entry *a, bool acc, bool constan
 	return acc ? OPERANDS_STORE_SLA : OPERANDS_STORE_SLS;
 }
 
-/* Stores to a sum or a constant address: the value is in the accumulator, a slot, or a constant. */
+/* Stores to a sum or a constant address without offset: the value is in the accumulator, a slot, or a constant. */
 static int store_to_sum(struct rotor_loader *l, unsigned generic, const struct entry *a,
-			struct entry *v, uint32_t offset)
+			struct entry *v)
 {
 	const struct form_generic_info *info = &form_generics[generic];
 	bool acc = v->kind == ENTRY_PENDING || emit_held(&l->t, v);
@@ -478,7 +485,6 @@ static int store_to_sum(struct rotor_loader *l, unsigned generic, const struct e
 	if (!acc) {
 		units[n++] = slot;
 	}
-	units[n++] = (uint16_t)offset;
 	TRY(emit_map(l, l->body.at));
 	return emit_op(l, n, units);
 }
@@ -499,7 +505,7 @@ static unsigned store_as(const struct rotor_loader *l, unsigned generic, const s
 
 /* The address in a slot plus offset; then the value as it is. */
 static int far_store(struct rotor_loader *l, unsigned generic, struct entry *a, struct entry *v,
-		     uint32_t offset)
+		     uint32_t offset, unsigned last)
 {
 	struct bound at = {0};
 	uint16_t slot;
@@ -511,11 +517,11 @@ static int far_store(struct rotor_loader *l, unsigned generic, struct entry *a, 
 	generic = generic == G_F32_STORE   ? G_I32_STORE
 		  : generic == G_F64_STORE ? G_I64_STORE
 					   : generic;
-	return emit_store(l, generic, &at, 0);
+	return emit_store(l, generic, &at, last);
 }
 
 int t_store(struct rotor_loader *l, unsigned generic, struct entry *a, struct entry *v,
-	    uint32_t offset)
+	    uint32_t offset, unsigned last)
 {
 	struct bound at = {0};
 	bool swapped;
@@ -524,16 +530,16 @@ int t_store(struct rotor_loader *l, unsigned generic, struct entry *a, struct en
 		TRY(emit_flush(l));
 	}
 	merge_offset(a, &offset);
-	if (offset > UINT16_MAX) {
-		return far_store(l, generic, a, v, offset);
+	if (offset > UINT16_MAX - last) {
+		return far_store(l, generic, a, v, offset, last);
 	}
 	generic = store_as(l, generic, a, v);
-	if (HAS_SUM_STORES && (emit_is_sum(a) || a->kind == ENTRY_CONST) &&
+	if (HAS_SUM_STORES && offset == 0 && (emit_is_sum(a) || a->kind == ENTRY_CONST) &&
 	    (form_generics[generic].variants >> OPERANDS_STORE_SLA & 1) != 0) {
-		return store_to_sum(l, generic, a, v, offset);
+		return store_to_sum(l, generic, a, v);
 	}
 	TRY(emit_bind(l, bind_mask(form_generics[generic].variants), 0, a, v, &at, &swapped));
-	return emit_store(l, generic, &at, offset);
+	return emit_store(l, generic, &at, offset + last);
 }
 
 int t_select(struct rotor_loader *l, uint8_t type, struct entry *a, struct entry *b,

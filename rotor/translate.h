@@ -23,9 +23,11 @@ int t_settle(struct rotor_loader *l, uint32_t count);
 int t_result(struct rotor_loader *l, struct entry *e);
 int t_unary(struct rotor_loader *l, unsigned generic, struct entry *a);
 int t_binary(struct rotor_loader *l, unsigned generic, struct entry *a, struct entry *b);
-int t_load(struct rotor_loader *l, unsigned generic, struct entry *a, uint32_t offset);
+/* last: bytes of the access less one. */
+int t_load(struct rotor_loader *l, unsigned generic, struct entry *a, uint32_t offset,
+	   unsigned last);
 int t_store(struct rotor_loader *l, unsigned generic, struct entry *a, struct entry *v,
-	    uint32_t offset);
+	    uint32_t offset, unsigned last);
 int t_select(struct rotor_loader *l, uint8_t type, struct entry *a, struct entry *b,
 	     struct entry *cond);
 int t_drop(struct rotor_loader *l, struct entry *v);

@@ -197,7 +197,8 @@ int v_op_eqz(struct rotor_loader *l, uint8_t type)
 
 int v_op_memory_access(struct rotor_loader *l, const struct instr *in)
 {
-	unsigned i = in->op - 0x28u, generic = memory_ops[i].generic;
+	unsigned i = in->op - 0x28u, generic = memory_ops[i].generic,
+		 last = (1u << memory_ops[i].align) - 1;
 	struct entry addr, value;
 
 	if (!l->m->memory.present) {
@@ -209,11 +210,11 @@ int v_op_memory_access(struct rotor_loader *l, const struct instr *in)
 	if (in->op >= 0x36) {
 		TRY(v_pop(l, store_types[in->op - 0x36], &value));
 		TRY(v_pop(l, ROTOR_I32, &addr));
-		return v_live(l) ? t_store(l, generic, &addr, &value, in->a) : 0;
+		return v_live(l) ? t_store(l, generic, &addr, &value, in->a, last) : 0;
 	}
 	TRY(v_pop(l, ROTOR_I32, &addr));
 	if (v_live(l)) {
-		TRY(t_load(l, generic, &addr, in->a));
+		TRY(t_load(l, generic, &addr, in->a, last));
 	}
 	return v_push_result(l, form_type(form_generics[generic].out));
 }

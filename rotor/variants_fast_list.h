@@ -119,6 +119,8 @@
 	M(SL, S, __VA_ARGS__)                                                                      \
 	M(AL, A, __VA_ARGS__) M(AL, S, __VA_ARGS__) M(L, A, __VA_ARGS__) M(L, S, __VA_ARGS__)
 #define MASK_LD     0xfcff
+#define SET_LD_MOST  SET_LD
+#define MASK_LD_MOST MASK_LD
 #define SET_LD_FEW  SET_UN_A
 #define MASK_LD_FEW MASK_UN_A
 /* Stores: address, value; each bit of the mask is one variant. Floats only from the accumulator. */

@@ -12,18 +12,25 @@
 /* Integer arithmetic. */
 #define SET_ADD(M, ...)                                                                            \
 	M(SS, A, __VA_ARGS__)                                                                      \
-	M(AS, A, __VA_ARGS__) M(SK, A, __VA_ARGS__) M(SK, S, __VA_ARGS__) M(AK, A, __VA_ARGS__)
-#define MASK_ADD                0x1c5
-#define SET_COMM(M, ...)        M(SS, A, __VA_ARGS__) M(AS, A, __VA_ARGS__) M(AK, A, __VA_ARGS__)
-#define MASK_COMM               0x105
+	M(SS, S, __VA_ARGS__)                                                                      \
+	M(AS, A, __VA_ARGS__)                                                                      \
+	M(AS, S, __VA_ARGS__)                                                                      \
+	M(SK, A, __VA_ARGS__) M(SK, S, __VA_ARGS__) M(AK, A, __VA_ARGS__) M(AK, S, __VA_ARGS__)
+#define MASK_ADD 0x3cf
+#define SET_COMM(M, ...)                                                                           \
+	M(SS, A, __VA_ARGS__)                                                                      \
+	M(AS, A, __VA_ARGS__) M(AS, S, __VA_ARGS__) M(SK, A, __VA_ARGS__) M(AK, A, __VA_ARGS__)
+#define MASK_COMM               0x14d
 #define SET_COMM64(M, ...)      M(SS, A, __VA_ARGS__) M(AS, A, __VA_ARGS__)
 #define MASK_COMM64             0x5
 #define SET_SUB(M, ...)         M(SS, A, __VA_ARGS__) M(AS, A, __VA_ARGS__) M(SA, A, __VA_ARGS__)
 #define MASK_SUB                0x15
 #define SET_SUB64               SET_COMM64
 #define MASK_SUB64              MASK_COMM64
-#define SET_SHIFT               SET_COMM
-#define MASK_SHIFT              MASK_COMM
+#define SET_SHIFT(M, ...)                                                                          \
+	M(SS, A, __VA_ARGS__)                                                                      \
+	M(AS, A, __VA_ARGS__) M(SK, A, __VA_ARGS__) M(AK, A, __VA_ARGS__)
+#define MASK_SHIFT              0x145
 #define SET_SHIFT64(M, ...)     M(SS, A, __VA_ARGS__) M(AK, A, __VA_ARGS__)
 #define MASK_SHIFT64            0x101
 #define SET_SS(M, ...)          M(SS, A, __VA_ARGS__)
@@ -77,6 +84,9 @@
 /* Loads: the address is a slot or the accumulator. */
 #define SET_LD(M, ...)       M(S, A, __VA_ARGS__) M(A, A, __VA_ARGS__)
 #define MASK_LD              0x5
+#define SET_LD_MOST(M, ...)                                                                        \
+	M(S, A, __VA_ARGS__) M(S, S, __VA_ARGS__) M(A, A, __VA_ARGS__) M(A, S, __VA_ARGS__)
+#define MASK_LD_MOST 0xf
 #define SET_LD_FEW           SET_UN
 #define MASK_LD_FEW          MASK_UN
 /* Stores: address, value; each bit of the mask is one variant. Floats only from the accumulator. */

@@ -27,17 +27,28 @@
  * and jump back; > what follows is a result, ? the two slots of a select. */
 struct op {
 	const char *name, *operands, *more;
+	unsigned bytes; /* of an access */
 };
 
 /* The result of a variant: A the accumulator, S also a slot. */
 #define RESULT_A                 ">A"
 #define RESULT_S                 ">AS"
 #define NO_RESULT_A              ""
-#define OP_(op, text, ops, more) [op] = {text, ops, more},
+#define OP_(op, text, ops, more) [op] = {text, ops, more, 0},
 
-#define VALUE_(ops_, res, name)  OP_(F_##name##_##ops_##res, #name, #ops_, RESULT_##res)
-#define LOAD_(ops_, res, name)   OP_(F_##name##_##ops_##res, #name, #ops_, "o" RESULT_##res)
-#define STORE_(ops_, res, name)  OP_(F_##name##_##ops_##res, #name, #ops_, "o" NO_##RESULT_##res)
+/* Of an access with and without offset. */
+#define OFFSET_(has)  OFFSET__(has)
+#define OFFSET__(has) OFFSET_##has
+#define OFFSET_1      "o"
+#define OFFSET_0      ""
+
+#define VALUE_(ops_, res, name) OP_(F_##name##_##ops_##res, #name, #ops_, RESULT_##res)
+#define LOAD_(ops_, res, name, type)                                                               \
+	[F_##name##_##ops_##                                                                       \
+		res] = {#name, #ops_, OFFSET_(LOAD_OFFSET_##ops_) RESULT_##res, sizeof(type)},
+#define STORE_(ops_, res, name, type)                                                              \
+	[F_##name##_##ops_##res] = {#name, #ops_, OFFSET_(STORE_OFFSET_##ops_) NO_##RESULT_##res,  \
+				    sizeof(type)},
 #define SELECT_(ops_, res, name) OP_(F_##name##_##ops_##res, #name, #ops_, "?" RESULT_##res)
 #define BRANCH_(ops_, res, name) OP_(F_##name##_##ops_##res, #name, #ops_, "j")
 #define BACK_(ops_, res, name)   OP_(F_##name##_##ops_##res, #name, #ops_, "b")
@@ -49,10 +60,10 @@ static const struct op ops[FORM_OP_COUNT] = {
 #define R(name, in, out, set, ...) SET_##set(VALUE_, name)
 		FORM_BIN_LIST(R) FORM_DIV_LIST(R) FORM_UN_LIST(R) FORM_TRUNC_LIST(R)
 #undef R
-#define R(name, in, out, set) SET_##set(LOAD_, name)
+#define R(name, in, out, set) SET_##set(LOAD_, name, in)
 			FORM_LOAD_LIST(R)
 #undef R
-#define R(name, in, out, set) SET_##set(STORE_, name)
+#define R(name, in, out, set) SET_##set(STORE_, name, in)
 				FORM_STORE_LIST(R)
 #undef R
 #define R(name, in, set) SET_##set(SELECT_, name)
@@ -173,7 +184,7 @@ static unsigned show_letter(const struct op *op, char letter, const uint16_t *un
 		show_constant(op, unit, letter == 'D');
 		return letter == 'D' ? 4 : 2;
 	case 'o':
-		printf(" +%u", *unit);
+		printf(" +%u", *unit + 1 - op->bytes);
 		return 1;
 	case 'u':
 		printf(" %u", *unit);
