@@ -151,7 +151,7 @@ static void apply(struct agent *a, const struct agent_event *e)
 		agent_journal_event(a, e);
 		break;
 	case AGENT_EVENT_NODE:
-		a->node = e->node;
+		a->node = *e->node;
 		break;
 	case AGENT_EVENT_STOP:
 		agent_stop_by_id(a, (struct wire_text){e->stop.id, e->stop.id_bytes},

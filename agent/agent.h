@@ -119,6 +119,10 @@ enum agent_cap {
 struct agent_node {
 	double cpu_percent, cpu_user_seconds, cpu_system_seconds;
 	uint64_t rss_bytes, heap_alloc_bytes, heap_sys_bytes, heap_inuse_bytes, heap_free_bytes;
+	/* the operating system's own heap now, and its most; all 0: it has none or does not tell */
+	uint64_t system_heap_used_bytes, system_heap_free_bytes, system_heap_max_bytes;
+	/* since the start, of all interfaces; bytes both 0: not told */
+	uint64_t rx_bytes, tx_bytes, rx_packets, tx_packets, dropped_packets, resent_packets;
 	int32_t battery_percent; /* -1: no battery or unknown */
 };
 
@@ -202,7 +206,7 @@ struct agent_event {
 			const void *record;
 			uint32_t bytes;
 		} journal;
-		struct agent_node node;
+		const struct agent_node *node; /* NODE: borrowed */
 		struct {
 			const char *id; /* not ended by 0 */
 			uint32_t id_bytes;

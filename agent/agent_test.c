@@ -648,6 +648,33 @@ TEST(online_publishers_wait)
 	rig_free(r);
 }
 
+TEST(node_metrics)
+{
+	struct rig *r = rig_new();
+	struct agent_node facts = {.battery_percent = -1, .heap_free_bytes = 5};
+	struct agent_event e = {.kind = AGENT_EVENT_NODE, .node = &facts};
+
+	r->config.metrics_ms = 1000;
+	rig_boot(r);
+	rig_online(r);
+	rig_event(r, &e);
+	rig_run(r, 1500);
+	SAW("\"heap_inuse_bytes\":0,\"heap_free_bytes\":5}}"); /* what is not known is left out */
+	rig_clear(r);
+	facts.system_heap_used_bytes = 100;
+	facts.system_heap_max_bytes = 300;
+	facts.rx_bytes = 5000000000;
+	facts.rx_packets = 7;
+	facts.dropped_packets = 2;
+	rig_event(r, &e);
+	rig_run(r, 1500);
+	SAW("\"system_heap_used_bytes\":100,\"system_heap_free_bytes\":0,"
+	    "\"system_heap_max_bytes\":300}");
+	SAW("\"network_metrics\":{\"rx_bytes\":5000000000,\"tx_bytes\":0,\"rx_packets\":7,"
+	    "\"tx_packets\":0,\"dropped_packets\":2,\"resent_packets\":0}}");
+	rig_free(r);
+}
+
 TEST(quits)
 {
 	struct rig *r = ready();
@@ -674,4 +701,5 @@ TEST_MAIN(T(connects_and_announces) T(backs_off_and_comes_back) T(runs_an_inline
 							  T(cut_off_message_is_forgotten)
 								  T(offline_outputs_give_way)
 									  T(online_publishers_wait)
-										  T(quits))
+										  T(node_metrics)
+											  T(quits))

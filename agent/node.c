@@ -249,6 +249,35 @@ static struct wire_time stamp(const struct agent *a)
 	return (struct wire_time){(int64_t)a->now_ms, true};
 }
 
+static void memory_metrics(const struct agent_node *n, struct wire_memory_metrics *m)
+{
+	WIRE_SET(m, memory_metrics, rss_bytes, (double)n->rss_bytes);
+	WIRE_SET(m, memory_metrics, heap_alloc_bytes, (double)n->heap_alloc_bytes);
+	WIRE_SET(m, memory_metrics, heap_sys_bytes, (double)n->heap_sys_bytes);
+	WIRE_SET(m, memory_metrics, heap_inuse_bytes, (double)n->heap_inuse_bytes);
+	if (n->heap_free_bytes != 0) {
+		WIRE_SET(m, memory_metrics, heap_free_bytes, (double)n->heap_free_bytes);
+	}
+	if (n->system_heap_used_bytes + n->system_heap_free_bytes != 0) {
+		WIRE_SET(m, memory_metrics, system_heap_used_bytes,
+			 (double)n->system_heap_used_bytes);
+		WIRE_SET(m, memory_metrics, system_heap_free_bytes,
+			 (double)n->system_heap_free_bytes);
+		WIRE_SET(m, memory_metrics, system_heap_max_bytes,
+			 (double)n->system_heap_max_bytes);
+	}
+}
+
+static void network_metrics(const struct agent_node *n, struct wire_network_metrics *m)
+{
+	WIRE_SET(m, network_metrics, rx_bytes, (double)n->rx_bytes);
+	WIRE_SET(m, network_metrics, tx_bytes, (double)n->tx_bytes);
+	WIRE_SET(m, network_metrics, rx_packets, (double)n->rx_packets);
+	WIRE_SET(m, network_metrics, tx_packets, (double)n->tx_packets);
+	WIRE_SET(m, network_metrics, dropped_packets, (double)n->dropped_packets);
+	WIRE_SET(m, network_metrics, resent_packets, (double)n->resent_packets);
+}
+
 static bool emit_metrics(struct agent *a)
 {
 	const struct agent_node *n = &a->node;
@@ -261,13 +290,10 @@ static bool emit_metrics(struct agent *a)
 	WIRE_SET(&m.cpu_metrics, cpu_metrics, user_seconds, n->cpu_user_seconds);
 	WIRE_SET(&m.cpu_metrics, cpu_metrics, system_seconds, n->cpu_system_seconds);
 	WIRE_SET(&m.cpu_metrics, cpu_metrics, percent, n->cpu_percent);
-	WIRE_SET(&m.memory_metrics, memory_metrics, rss_bytes, (double)n->rss_bytes);
-	WIRE_SET(&m.memory_metrics, memory_metrics, heap_alloc_bytes, (double)n->heap_alloc_bytes);
-	WIRE_SET(&m.memory_metrics, memory_metrics, heap_sys_bytes, (double)n->heap_sys_bytes);
-	WIRE_SET(&m.memory_metrics, memory_metrics, heap_inuse_bytes, (double)n->heap_inuse_bytes);
-	if (n->heap_free_bytes != 0) {
-		WIRE_SET(&m.memory_metrics, memory_metrics, heap_free_bytes,
-			 (double)n->heap_free_bytes);
+	memory_metrics(n, &m.memory_metrics);
+	if (n->rx_bytes + n->tx_bytes != 0) {
+		m.seen |= WIRE_BIT(metrics, network_metrics);
+		network_metrics(n, &m.network_metrics);
 	}
 	return agent_publish(a, WIRE_TOPIC_METRICS, &m, NONE);
 }

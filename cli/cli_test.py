@@ -169,7 +169,7 @@ def test_nodes(l):
     expect_eq(p("node", "list", "-q")[0], f"{NODE}\n{NODE_2}\n")
     expect_eq(len(json.loads(p("node", "list", "-j")[0])), 2)
     has(p("node", "show", "5c4b")[0], "big", "labels         room=1", "capabilities   gpio")
-    has(p("node", "metrics", "big")[0], "3.1", "30 MB")
+    has(p("node", "metrics", "big")[0], "3.1", "30 MB", "-            2 KB      0 B   7\n")
     p("node", "drain", "big")
     has(p("node", "list")[0], "draining")
     p("node", "drain", "big", "--off")

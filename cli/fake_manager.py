@@ -185,7 +185,8 @@ class Manager:
             return 200, found
         if parts[2:] == ["metrics"]:
             rows = [{"proplet_id": found["id"], "timestamp": stamp(),
-                     "cpu_metrics": {"percent": 3.1}, "memory_metrics": {"rss_bytes": 31457280}}]
+                     "cpu_metrics": {"percent": 3.1}, "memory_metrics": {"rss_bytes": 31457280},
+                     "network_metrics": {"rx_bytes": 2048, "tx_bytes": 0, "dropped_packets": 7}}]
             return 200, page(rows, query, "metrics")
         if method == "DELETE":
             if found["task_count"]:

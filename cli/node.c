@@ -246,9 +246,16 @@ int node_delete(struct cli *cli)
 	return status;
 }
 
+/* Not every node tells it. */
+static const char *bytes_or_none(const json_t *row, const char *path)
+{
+	return json_is_number(api_get(row, path)) ? text_bytes(api_number(row, path, 0)) : NULL;
+}
+
 int node_metrics(struct cli *cli)
 {
-	struct table t = {.headers = {"AGE", "CPU", "RSS", "HEAP USED", "HEAP FREE", NULL}};
+	struct table t = {.headers = {"AGE", "CPU", "RSS", "HEAP USED", "HEAP FREE", "SYSTEM HEAP",
+				      "RECEIVED", "SENT", "DROPPED", NULL}};
 	const char *id = NULL;
 	const json_t *row = NULL;
 	json_t *rows = NULL;
@@ -271,6 +278,10 @@ int node_metrics(struct cli *cli)
 		table_add(&t, text_bytes(api_number(row, "memory_metrics.rss_bytes", 0)));
 		table_add(&t, text_bytes(api_number(row, "memory_metrics.heap_inuse_bytes", 0)));
 		table_add(&t, text_bytes(api_number(row, "memory_metrics.heap_free_bytes", 0)));
+		table_add(&t, bytes_or_none(row, "memory_metrics.system_heap_used_bytes"));
+		table_add(&t, bytes_or_none(row, "network_metrics.rx_bytes"));
+		table_add(&t, bytes_or_none(row, "network_metrics.tx_bytes"));
+		table_add(&t, api_text(row, "network_metrics.dropped_packets"));
 	}
 	if (cli->json) {
 		api_print(rows);

@@ -399,7 +399,8 @@ void node_energy(struct sim_world *w, uint32_t n)
 static void drain_battery(struct sim_world *w, uint32_t n)
 {
 	struct sim_node *node = &w->nodes[n];
-	struct agent_event e = {.kind = AGENT_EVENT_NODE};
+	struct agent_node facts = {0};
+	struct agent_event e = {.kind = AGENT_EVENT_NODE, .node = &facts};
 	uint64_t full = w->s.capacity * 3600 * 1000, used;
 	uint8_t percent;
 
@@ -418,7 +419,7 @@ static void drain_battery(struct sim_world *w, uint32_t n)
 	percent = used >= full ? 0 : (uint8_t)(100 - used * 100 / full);
 	if (percent != node->battery_told) {
 		node->battery_told = percent;
-		e.node.battery_percent = percent;
+		facts.battery_percent = percent;
 		step(w, n, &e);
 	}
 }

@@ -226,14 +226,26 @@
 	F(NUM, heap_free_bytes, "heap_free_bytes", 0, 0, 0)                                        \
 	F(NUM, heap_max_alloc_bytes, "heap_max_alloc_bytes", 0, 0, 0)                              \
 	F(NUM, container_usage_bytes, "container_usage_bytes", 0, 0, 0)                            \
-	F(NUM, container_limit_bytes, "container_limit_bytes", 0, 0, 0)
+	F(NUM, container_limit_bytes, "container_limit_bytes", 0, 0, 0)                            \
+	F(NUM, system_heap_used_bytes, "system_heap_used_bytes", 0, 0, 0)                          \
+	F(NUM, system_heap_free_bytes, "system_heap_free_bytes", 0, 0, 0)                          \
+	F(NUM, system_heap_max_bytes, "system_heap_max_bytes", 0, 0, 0)
+
+#define WIRE_NETWORK_METRICS(F, O, W)                                                              \
+	F(NUM, rx_bytes, "rx_bytes", 0, 0, 0)                                                      \
+	F(NUM, tx_bytes, "tx_bytes", 0, 0, 0)                                                      \
+	F(NUM, rx_packets, "rx_packets", 0, 0, 0)                                                  \
+	F(NUM, tx_packets, "tx_packets", 0, 0, 0)                                                  \
+	F(NUM, dropped_packets, "dropped_packets", 0, 0, 0)                                        \
+	F(NUM, resent_packets, "resent_packets", 0, 0, 0)
 
 #define WIRE_METRICS(F, O, W)                                                                      \
 	F(TEXT, proplet_id, "proplet_id", 1, WIRE_ID, NEED)                                        \
 	F(TEXT, namespace_name, "namespace", 0, 256, 0)                                            \
 	F(TIME, timestamp, "timestamp", 0, 0, 0)                                                   \
 	O(OBJECT, cpu_metrics, "cpu_metrics", cpu_metrics, 1, 0)                                   \
-	O(OBJECT, memory_metrics, "memory_metrics", memory_metrics, 1, 0)
+	O(OBJECT, memory_metrics, "memory_metrics", memory_metrics, 1, 0)                          \
+	O(OBJECT, network_metrics, "network_metrics", network_metrics, 1, 0)
 
 #define WIRE_TASK_SAMPLE(F, O, W)                                                                  \
 	F(NUM, cpu_percent, "cpu_percent", 0, 0, 0)                                                \
@@ -312,6 +324,7 @@
 	X(frame, WIRE_FRAME)                                                                       \
 	X(cpu_metrics, WIRE_CPU_METRICS)                                                           \
 	X(memory_metrics, WIRE_MEMORY_METRICS)                                                     \
+	X(network_metrics, WIRE_NETWORK_METRICS)                                                   \
 	X(task_sample, WIRE_TASK_SAMPLE)                                                           \
 	X(task_aggregate, WIRE_TASK_AGGREGATE)
 

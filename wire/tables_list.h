@@ -46,6 +46,11 @@ static const struct wire_row rows_memory_metrics[] = {WIRE_MEMORY_METRICS(ROW_F,
 #undef THIS
 TABLE(memory_metrics, rows_memory_metrics)
 
+#define THIS struct wire_network_metrics
+static const struct wire_row rows_network_metrics[] = {WIRE_NETWORK_METRICS(ROW_F, ROW_O, ROW_W)};
+#undef THIS
+TABLE(network_metrics, rows_network_metrics)
+
 #define THIS struct wire_task_sample
 static const struct wire_row rows_task_sample[] = {WIRE_TASK_SAMPLE(ROW_F, ROW_O, ROW_W)};
 #undef THIS

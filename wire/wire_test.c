@@ -376,16 +376,18 @@ TEST(recorded_reports)
 			   "}}"),
 		  WIRE_DONE);
 	EXPECT(res.results.raw && res.results.at[0] == '{');
-	EXPECT_EQ(read_str(&wire_table_metrics, &met,
-			   "{\"proplet_id\":\"5c\",\"namespace\":\"default\",\"timestamp\":{\"secs_"
-			   "since_epoch\":1766448000,"
-			   "\"nanos_since_epoch\":120000000},\"cpu_metrics\":{\"user_seconds\":1.2,"
-			   "\"system_seconds\":0.4,"
-			   "\"percent\":3.1},\"memory_metrics\":{\"rss_bytes\":31457280,\"heap_"
-			   "alloc_bytes\":0}}"),
-		  WIRE_DONE);
+	EXPECT_EQ(
+		read_str(&wire_table_metrics, &met,
+			 "{\"proplet_id\":\"5c\",\"namespace\":\"default\",\"timestamp\":{\"secs_"
+			 "since_epoch\":1766448000,"
+			 "\"nanos_since_epoch\":120000000},\"cpu_metrics\":{\"user_seconds\":1.2,"
+			 "\"system_seconds\":0.4,"
+			 "\"percent\":3.1},\"memory_metrics\":{\"rss_bytes\":31457280,\"heap_"
+			 "alloc_bytes\":0},\"network_metrics\":{\"rx_bytes\":12,\"tx_bytes\":34}}"),
+		WIRE_DONE);
 	EXPECT(met.timestamp.ms == 1766448000120 && !met.timestamp.uptime);
 	EXPECT(met.cpu_metrics.percent == 3.1 && met.memory_metrics.rss_bytes == 31457280);
+	EXPECT(met.network_metrics.rx_bytes == 12 && met.network_metrics.tx_bytes == 34);
 	EXPECT_EQ(
 		read_str(&wire_table_metrics, &met, "{\"proplet_id\":\"5c\",\"timestamp\":51234}"),
 		WIRE_DONE);

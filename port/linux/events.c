@@ -210,8 +210,9 @@ static bool take_node(struct worker *w, uint64_t now, struct agent_event *out)
 	}
 	w->node_due_ms = now + pause;
 	out->kind = AGENT_EVENT_NODE;
-	sysinfo_measure(&w->meter, &out->node);
-	out->node.battery_percent = (int32_t)w->config.battery_percent;
+	out->node = &w->node;
+	sysinfo_measure(&w->meter, &w->node);
+	w->node.battery_percent = (int32_t)w->config.battery_percent;
 	return true;
 }
 

@@ -60,6 +60,7 @@ struct worker {
 	bool booted; /* the journal was replayed */
 	uint64_t node_due_ms;
 	struct sysinfo_meter meter;
+	struct agent_node node;     /* its latest */
 	uint16_t ref_of_mid[65536]; /* of publications not yet confirmed; 0: none */
 
 	bool linked;    /* between CONNECT and its DISCONNECTED */

@@ -72,6 +72,26 @@ def test_fault_is_reported(l):
     comes_back(l, "fault", "fault in main at 0xe0000000")
 
 
+def test_metrics(l):
+    """CPU, heap and network of a device; the counters only grow."""
+    s = Side(l)
+    s.works()
+    topic = f"{P}/control/proplet/metrics"
+    first = s.ear.wait(topic, seconds=30).json()
+    memory, net = first["memory_metrics"], first["network_metrics"]
+    expect(memory["heap_free_bytes"] > 1000000 and memory["heap_inuse_bytes"] >= 0, f"{memory}")
+    expect(memory["system_heap_free_bytes"] > 1000, f"{memory}")
+    expect(net["rx_bytes"] > 500 and net["tx_bytes"] > 500 and net["rx_packets"] >= 3, f"{net}")
+    task = s.start(spin_wasm(), function="spin", epoch=1)
+    busy = s.ear.wait(topic, lambda m: m.json()["cpu_metrics"]["percent"] > 60, seconds=60).json()
+    expect(busy["memory_metrics"]["heap_inuse_bytes"] > memory["heap_inuse_bytes"], f"{busy}")
+    expect(busy["network_metrics"]["rx_bytes"] > net["rx_bytes"], f"{busy}")
+    s.stop(task, epoch=1)
+    s.ear.wait(topic, lambda m: m.json()["cpu_metrics"]["percent"] < 30, since=s.ear.mark(),
+               seconds=60)
+    l.note(f"CPU {busy['cpu_metrics']['percent']:.0f} % with an endless task")
+
+
 if __name__ == "__main__":
     import sys
     if BOARD == "native_sim" and "--list" not in sys.argv:

@@ -3,6 +3,7 @@
 """TLS from provisioning to a task's result: the image mps2_an385_tls, a broker whose certificate an
 authority of the test's own signed, the real manager and propctl."""
 import base64
+import json
 import sys
 
 import board
@@ -99,6 +100,11 @@ def works(f):
     bulky = len((MODULES / "bulky.wasm").read_bytes())
     expect_eq(f("run", "bulky.wasm", "21", seconds=240), "42\n")
     f.l.note(f"a module of {bulky} bytes over TLS")
+    wait_until(lambda: any(m.get("network_metrics", {}).get("rx_bytes", 0) > bulky
+                           for m in json.loads(f("node", "metrics", NODE[:8], "-j"))), 90,
+               "the node's metrics tell what came in", every=0.5)
+    shown = f("node", "metrics", NODE[:8]).splitlines()
+    expect("RECEIVED" in shown[0] and " MB " in shown[1], shown[1])
 
 
 def test_certificates_of_both_sides(l):

@@ -49,8 +49,8 @@ const struct rotor_image_policy *trust_policy(void);
 /* Fills in the configuration from the settings; false, with a line in the log, while something
  * without which it cannot work is missing. */
 bool node_configure(struct agent_config *config);
-/* Facts that change, for AGENT_EVENT_NODE. */
-void node_facts(struct agent_node *out);
+/* Facts that change, for AGENT_EVENT_NODE; lent until the next call. */
+const struct agent_node *node_facts(void);
 /* The address, when it changed. */
 void node_refresh(void);
 

@@ -22,7 +22,7 @@
 LOG_MODULE_DECLARE(proplet);
 
 #define ANSWERS_MAX   (CONFIG_PROPLET_TASKS_MAX + CONFIG_PROPLET_MODULES_MAX + AGENT_ACTIONS_MAX)
-#define NODE_FACTS_MS 10000
+#define NODE_FACTS_MS CLAMP(CONFIG_PROPLET_METRICS_MS / 2, 1000, 10000)
 
 static struct agent_event answers[ANSWERS_MAX];
 static uint32_t answer_first, answer_count;
@@ -118,7 +118,7 @@ static bool next_facts(struct agent_event *out, int64_t now)
 	}
 	facts_at = now + NODE_FACTS_MS;
 	out->kind = AGENT_EVENT_NODE;
-	node_facts(&out->node);
+	out->node = node_facts();
 	return true;
 }
 

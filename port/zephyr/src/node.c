@@ -13,6 +13,7 @@
 #include <zephyr/linker/linker-defs.h>
 #include <zephyr/logging/log.h>
 #include <zephyr/net/net_ip.h>
+#include <zephyr/sys/sys_heap.h>
 
 #include "app.h"
 #include "app_version.h"
@@ -153,10 +154,11 @@ void node_refresh(void)
 	net_address(address, sizeof(address));
 }
 
-/* Share of the time that was not idle since the last call; -1 while unknown. */
-static double cpu_percent(void)
-{
 #if defined(CONFIG_SCHED_THREAD_USAGE_ALL)
+
+/* Share of the time that was not idle since the last call, and its sum since the start. */
+static void cpu(struct agent_node *out)
+{
 	static uint64_t busy_before, all_before;
 	k_thread_runtime_stats_t stats;
 
@@ -166,22 +168,71 @@ static double cpu_percent(void)
 
 		all_before = stats.execution_cycles;
 		busy_before = stats.total_cycles;
-		return all == 0 ? 0 : 100.0 * (double)busy / (double)all;
+		out->cpu_percent = all == 0 ? 0 : 100.0 * (double)busy / (double)all;
+		out->cpu_user_seconds =
+			(double)stats.total_cycles / (double)sys_clock_hw_cycles_per_sec();
 	}
-#endif
-	return 0;
 }
 
-void node_facts(struct agent_node *out)
+#else
+
+static void cpu(struct agent_node *out)
 {
+}
+
+#endif
+
+#if CONFIG_HEAP_MEM_POOL_SIZE > 0
+
+static void system_heap(struct agent_node *out)
+{
+	extern struct k_heap _system_heap;
+	struct sys_memory_stats stats;
+
+	if (sys_heap_runtime_stats_get(&_system_heap.heap, &stats) == 0) {
+		out->system_heap_used_bytes = stats.allocated_bytes;
+		out->system_heap_free_bytes = stats.free_bytes;
+		out->system_heap_max_bytes = stats.max_allocated_bytes;
+	}
+}
+
+#else
+
+static void system_heap(struct agent_node *out)
+{
+}
+
+#endif
+
+static void network(struct agent_node *out)
+{
+	struct net_facts net;
+
+	net_facts(&net);
+	out->rx_bytes = net.rx_bytes;
+	out->tx_bytes = net.tx_bytes;
+	out->rx_packets = net.rx_packets;
+	out->tx_packets = net.tx_packets;
+	out->dropped_packets = net.drops;
+	out->resent_packets = net.tcp_resent;
+}
+
+const struct agent_node *node_facts(void)
+{
+	static struct agent_node facts;
 	struct agent_stats stats;
 
 	agent_stats(app_agent, &stats);
-	*out = (struct agent_node){.battery_percent = -1, .cpu_percent = cpu_percent()};
-	out->cpu_user_seconds = out->cpu_percent * (double)k_uptime_get() / 100000.0;
-	out->heap_sys_bytes = stats.pool_bytes;
-	out->heap_free_bytes = stats.pool_free_bytes;
-	out->heap_inuse_bytes = stats.pool_bytes - stats.pool_free_bytes;
-	out->heap_alloc_bytes = out->heap_inuse_bytes;
-	out->rss_bytes = CONFIG_PROPLET_AGENT_BYTES + out->heap_inuse_bytes;
+	facts = (struct agent_node){
+		.battery_percent = -1,
+		.heap_sys_bytes = stats.pool_bytes,
+		.heap_free_bytes = stats.pool_free_bytes,
+		.heap_inuse_bytes = stats.pool_bytes - stats.pool_free_bytes,
+	};
+	facts.heap_alloc_bytes = facts.heap_inuse_bytes;
+	facts.rss_bytes = CONFIG_PROPLET_AGENT_BYTES + facts.heap_inuse_bytes;
+	cpu(&facts);
+	system_heap(&facts);
+	network(&facts);
+	return &facts;
 }
