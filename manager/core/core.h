@@ -183,8 +183,8 @@ struct manager_node {
 	uint64_t seen_ms;
 	uint64_t due_ms;
 	uint64_t drain_deadline_ms;
-	uint64_t connection; /* as it told last; a start names it, see docs/protocol.md */
-	uint64_t uptime_ms;  /* of its clock, in the last message of that connection that told it */
+	uint64_t connection;  /* as it told last; a start names it, see docs/protocol.md */
+	uint64_t uptime_ms; /* of its clock, in the last message of that connection that told it */
 	uint64_t uptime_at_ms; /* when that came; leases are counted from here */
 	uint64_t connections_before[MANAGER_CONNECTIONS_MAX]; /* what comes from there is old */
 	bool has_uptime; /* false: a worker that does not tell counts from the receipt */
@@ -206,6 +206,7 @@ struct manager_group {
 	uint32_t active; /* of those, the ones that no longer wait for others */
 	uint8_t kind, mode;
 	bool used;
+	bool loading;  /* its tasks and what they depend on are still coming */
 	bool failing;  /* what has not ended is stopped or skipped */
 	bool stopping; /* because somebody asked for it */
 };
@@ -236,9 +237,10 @@ enum manager_event_kind {
 	MANAGER_EVENT_NODE_DELETE, /* command */
 	MANAGER_EVENT_NODE_DRAIN,  /* command */
 	MANAGER_EVENT_RESULT,
-	MANAGER_EVENT_GROUP_ADD,     /* a job or workflow becomes live; its tasks follow */
-	MANAGER_EVENT_TASK_ADD,      /* a task becomes live, idle or as it was stored */
-	MANAGER_EVENT_TASK_DEPEND,   /* both tasks are live */
+	MANAGER_EVENT_GROUP_ADD,   /* a job or workflow becomes live; its tasks follow */
+	MANAGER_EVENT_GROUP_READY, /* with what they depend on: before that, none of them begins */
+	MANAGER_EVENT_TASK_ADD,    /* a task becomes live, idle or as it was stored */
+	MANAGER_EVENT_TASK_DEPEND, /* both tasks are live */
 	MANAGER_EVENT_TASK_REPORTED, /* at start: a node's result of a broadcast is stored already */
 	MANAGER_EVENT_TASK_SCHEDULE,
 	MANAGER_EVENT_TASK_SEND, /* a start that waited for an image goes out, if it still counts */

@@ -42,6 +42,7 @@ static struct manager_group *group_new(struct manager *m, const struct manager_e
 		.kind = (uint8_t)e->u.group.kind,
 		.mode = (uint8_t)e->u.group.mode,
 		.used = true,
+		.loading = true,
 	};
 	manager_id_copy(g->id, sizeof(g->id), e->u.group.id);
 	index_insert(&m->group_index, (uint32_t)(g - m->groups));
@@ -132,7 +133,7 @@ bool group_blocked(const struct manager *m, const struct manager_task *t)
 	if (g == NULL) {
 		return false;
 	}
-	if (is_sequential(g) && g->active > 0) {
+	if (g->loading || (is_sequential(g) && g->active > 0)) {
 		return true;
 	}
 	return !deps_ended(m, t);
@@ -198,7 +199,7 @@ void group_evaluate(struct manager *m, struct manager_task *t)
 {
 	struct manager_group *g = group_of(m, t);
 
-	if (g == NULL || !t->wanted || t->phase == MANAGER_PHASE_DONE) {
+	if (g == NULL || g->loading || !t->wanted || t->phase == MANAGER_PHASE_DONE) {
 		return;
 	}
 	if (g->failing && phase_is_assigned(t->phase)) {
@@ -225,6 +226,7 @@ static void evaluate_all(struct manager *m, struct manager_group *g)
 
 void group_start(struct manager *m, struct manager_group *g)
 {
+	g->loading = false;
 	g->failing = false;
 	g->stopping = false;
 	for (uint32_t i = g->first; i != MANAGER_NONE; i = m->tasks[i].group_next) {
@@ -251,7 +253,7 @@ void group_close_if_over(struct manager *m, struct manager_group *g)
 {
 	uint32_t next;
 
-	if (g->open != 0) {
+	if (g->open != 0 || g->loading) {
 		return;
 	}
 	for (uint32_t i = g->first; i != MANAGER_NONE; i = next) {
@@ -330,7 +332,11 @@ void group_step(struct manager *m, const struct manager_event *e)
 		act_answer(m, e->request, MANAGER_ANSWER_NOT_FOUND, NULL);
 		return;
 	}
-	if (e->kind == MANAGER_EVENT_GROUP_STOP) {
+	if (e->kind == MANAGER_EVENT_GROUP_READY) {
+		g->loading = false;
+		act_answer(m, e->request, MANAGER_ANSWER_OK, NULL);
+		evaluate_all(m, g);
+	} else if (e->kind == MANAGER_EVENT_GROUP_STOP) {
 		act_answer(m, e->request, MANAGER_ANSWER_OK, NULL);
 		group_halt(m, g, true);
 	} else if (g->open != 0) {

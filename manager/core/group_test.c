@@ -39,9 +39,13 @@ static void member(const char *group_id, const char *text)
 
 static void members(const char *group_id, const char *const *texts)
 {
+	struct manager_event ready = {.kind = MANAGER_EVENT_GROUP_READY};
+
 	for (; *texts != NULL; texts++) {
 		member(group_id, *texts);
 	}
+	ready.u.group.id = group_id;
+	step(ready);
 }
 
 static enum manager_answer group_command(enum manager_event_kind kind, const char *id)
@@ -257,6 +261,44 @@ TEST(restored_tasks_go_on)
 	EXPECT_EQ(STARTS("t", "a", 7), 1); /* it never got there: the same epoch again */
 	done("t", "a", 7);
 	EXPECT_EQ(STATE("t"), MANAGER_COMPLETED);
+}
+
+/* A workflow "b waits for a" after a restart, in the middle of a. */
+static void restored_pair(void)
+{
+	struct manager_event e = {.kind = MANAGER_EVENT_TASK_ADD};
+
+	begin();
+	node("n");
+	group("g", MANAGER_GROUP_WORKFLOW, 0);
+	e.u.add.group_id = "g";
+	e.u.add.spec = spec("b");
+	e.u.add.phase = MANAGER_PHASE_BLOCKED;
+	step(e);
+	e.u.add.spec = spec("a");
+	e.u.add.phase = MANAGER_PHASE_RUNNING;
+	e.u.add.state = MANAGER_RUNNING;
+	e.u.add.node_id = "n";
+	e.u.add.epoch = 1;
+	step(e);
+}
+
+TEST(a_restored_workflow_waits_as_before)
+{
+	struct manager_event d = {.kind = MANAGER_EVENT_TASK_DEPEND};
+
+	restored_pair();
+	pass(1000);
+	EXPECT_EQ(STARTS("b", NULL, 0), 0); /* what it waits for is not known yet */
+	d.u.depend.task_id = "b";
+	d.u.depend.on_id = "a";
+	step(d);
+	EXPECT_EQ(group_command(MANAGER_EVENT_GROUP_READY, "g"), MANAGER_ANSWER_OK);
+	EXPECT_EQ(STARTS("b", NULL, 0), 0);
+	done("a", "n", 1);
+	EXPECT_EQ(STARTS("b", NULL, 0), 1);
+	done("b", "n", 1);
+	EXPECT_EQ(live(), 0);
 }
 
 TEST(a_restored_broadcast_ends)
@@ -482,6 +524,7 @@ TEST_MAIN(
 	T(a_job_larger_than_the_action_list)
 	T(a_schedule_fires_and_skips_when_late)
 	T(restored_tasks_go_on)
+	T(a_restored_workflow_waits_as_before)
 	T(a_restored_broadcast_ends)
 	T(full_tables_say_so)
 	T(a_random_world_holds_the_rules))

@@ -839,6 +839,27 @@ def test_broadcast_over_a_restart(l):
     expect_eq(w.ended(t)["state"], 3)
 
 
+def test_workflow_over_a_restart(l):
+    """What a step waits for is not forgotten, and a step is run once."""
+    w = World(l)
+    n = w.worker()
+    first, second = (str(uuid.uuid4()) for _ in range(2))
+    wf = w.call("POST", "/workflows", {"tasks": [
+        {"id": second, "name": "add", "file": FILE, "inputs": ["1"], "depends_on": [first]},
+        {"id": first, "name": "hang", "file": FILE}]}).json()
+    expect_eq(w.call("POST", f"/workflows/{wf['workflow_id']}/start").status, 200)
+    wait_until(lambda: n.starts, 5, "the first step")
+    for _ in range(2):
+        w.manager.kill()
+        w.manager.start()
+        w.ready()
+        wait_until(lambda: w.node(NODE).get("alive"), 10, "the worker is alive")
+    expect_eq({s["id"] for s in n.starts}, {first})
+    n.result(n.starts[0], results="1")
+    expect_eq(w.ended({"id": second})["state"], 3)
+    expect_eq([s["id"] for s in n.starts].count(second), 1)
+
+
 def test_drain(l):
     w = World(l)
     n = w.worker()
