@@ -146,6 +146,7 @@ struct manager_task {
 	uint64_t lease_end_ms;
 	uint64_t order; /* of creation, for fairness */
 	uint64_t restart_since_ms;
+	uint64_t balanced_ms; /* when it was moved for balance; 0: never */
 	int64_t next_run_ms;
 	uint32_t node; /* index, MANAGER_NONE */
 	uint32_t epoch;
@@ -183,6 +184,7 @@ struct manager_node {
 	uint64_t seen_ms;
 	uint64_t due_ms;
 	uint64_t drain_deadline_ms;
+	uint64_t returned_ms; /* since when it is alive again */
 	uint64_t connection;  /* as it told last; a start names it, see docs/protocol.md */
 	uint64_t uptime_ms; /* of its clock, in the last message of that connection that told it */
 	uint64_t uptime_at_ms; /* when that came; leases are counted from here */
@@ -196,6 +198,7 @@ struct manager_node {
 	bool ours;            /* speaks our additions: epochs, leases, acknowledgements */
 	bool direct;          /* takes commands on its own topics */
 	bool embedded;        /* Propeller's embedded worker */
+	bool returned;        /* it may take a part of what crowded nodes run */
 };
 
 struct manager_group {
@@ -392,7 +395,7 @@ bool manager_broadcast_waits(const struct manager *m, const struct manager_task 
 
 struct manager_counts {
 	uint32_t nodes, nodes_alive, tasks_live, tasks_queued, tasks_assigned, groups;
-	uint64_t started, ended, reassigned, preempted, late;
+	uint64_t started, ended, reassigned, preempted, balanced, late;
 };
 void manager_count(const struct manager *m, struct manager_counts *out);
 

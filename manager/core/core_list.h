@@ -90,6 +90,7 @@
 	X(NODES_FULL, "nodes_full")                                                                \
 	X(TASK_PHASE, "task")                                                                      \
 	X(TASK_PREEMPTED, "task_preempted")                                                        \
+	X(TASK_BALANCED, "task_balanced")                                                          \
 	X(TASK_REASSIGNED, "task_reassigned")                                                      \
 	X(RESULT_LATE, "result_late")                                                              \
 	X(RESULT_FOREIGN, "result_foreign")                                                        \

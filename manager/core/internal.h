@@ -47,6 +47,7 @@ struct manager {
 	uint32_t sweep;         /* queued task to look at next; MANAGER_NONE: no sweep goes on */
 	bool sweep_wanted;      /* something may fit now that did not */
 	uint64_t sweep_after_ms;
+	uint64_t balance_after_ms;
 	uint32_t broadcast_words;
 	uint32_t alive_serial;
 	uint64_t order;
@@ -130,6 +131,11 @@ void task_stop(struct manager *m, struct manager_task *t);
 
 /* command.c */
 void command_step(struct manager *m, const struct manager_event *e);
+
+/* balance.c: nodes that came back take a part */
+void balance_returned(struct manager *m, struct manager_node *n);
+void balance_pull(struct manager *m, struct manager_node *to);
+void balance_rest(struct manager *m, struct manager_task *t); /* as if it had moved just now */
 
 /* result.c */
 void result_take(struct manager *m, const struct manager_event *e);

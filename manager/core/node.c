@@ -207,6 +207,7 @@ static void node_alive(struct manager *m, struct manager_node *n)
 		n->fit.alive = true;
 		m->counts.nodes_alive++;
 		store_node(m, n, MANAGER_NOTE_NODE_ALIVE);
+		balance_returned(m, n);
 		if (!n->ours) {
 			evaluate_tasks(m, n);
 		}
@@ -337,6 +338,7 @@ static void alive(struct manager *m, const struct manager_event *e)
 		send_leases(m, n);
 	}
 	place_waiting(m, n);
+	balance_pull(m, n);
 }
 
 static void delete (struct manager *m, const struct manager_event *e)
@@ -372,6 +374,9 @@ static void drain(struct manager *m, const struct manager_event *e)
 		return;
 	}
 	n->fit.draining = e->u.node_id.drain;
+	if (!n->fit.draining) {
+		balance_returned(m, n);
+	}
 	n->drain_deadline_ms = n->fit.draining && e->u.node_id.deadline_ms != 0
 				       ? m->now_ms + e->u.node_id.deadline_ms
 				       : 0;

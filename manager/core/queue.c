@@ -245,6 +245,9 @@ void queue_place_on(struct manager *m, struct manager_node *n)
 			return;
 		}
 		next = queue_after(m, t);
+		if (t->in_work) {
+			continue; /* all nodes are about to be compared for it */
+		}
 		placement_judge(&t->need, &n->fit, node_idx(m, n), &r);
 		if (t->is_broadcast) {
 			(void)broadcast_start(m, t);

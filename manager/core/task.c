@@ -123,6 +123,7 @@ static void restore_assigned(struct manager *m, struct manager_task *t, const ch
 	node_list_add(m, n, t);
 	t->sent_ms = m->now_ms;
 	t->lease_end_ms = m->now_ms + t->lease_ms + t->lease_ms / LEASE_SLACK;
+	balance_rest(m, t);
 	if (phase == MANAGER_PHASE_STOPPING || phase == MANAGER_PHASE_EVICTING) {
 		timer_task(m, t, m->now_ms);
 	}
@@ -330,8 +331,8 @@ void task_requeue_larger(struct manager *m, struct manager_task *t, uint32_t nee
 	timer_task(m, t, MANAGER_NEVER);
 	task_store(m, t, NULL);
 	act_note(m, MANAGER_NOTE_TASK_PHASE, t, n);
+	work_push(m, t); /* it may go anywhere: what becomes free is for others first */
 	reuse(m, n);
-	work_push(m, t);
 }
 
 /* The task is placed again after a while. */

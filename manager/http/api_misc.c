@@ -125,6 +125,8 @@ void api_metrics(struct call *c)
 	put_one(&o, "tasks_ended_total", "counter", "Ends of tasks.", (double)n.ended);
 	put_one(&o, "tasks_reassigned_total", "counter", "Tasks taken from a lost node.",
 		(double)n.reassigned);
+	put_one(&o, "tasks_balanced_total", "counter", "Tasks that moved to a node that came back.",
+		(double)n.balanced);
 	put_one(&o, "tasks_preempted_total", "counter", "Tasks that made room for others.",
 		(double)n.preempted);
 	put_one(&o, "results_late_total", "counter", "Results of an old epoch, refused.",
