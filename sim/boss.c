@@ -19,6 +19,9 @@ enum {
 	PAYLOAD_BYTES = 2048
 };
 
+#define GROUP_REQUESTS                                                                             \
+	(UINT64_C(1) << 32) /* + 1 + number: a group's start; smaller ones: a task's */
+
 /* A part of a transaction, or what waits for it. */
 enum step_kind {
 	STEP_ROW,
@@ -214,9 +217,7 @@ static void do_row(struct sim_world *w, const struct step *s)
 	t->state = s->state;
 	t->row_epoch = s->row_epoch;
 	t->row_node = s->row_node;
-	if (t->lost_at != 0 && s->row_node != UINT32_MAX && !w->nodes[s->row_node].online) {
-		t->lost_at = w->now; /* to one that is lost, too, which nobody knows yet */
-	}
+	truth_row(w, t);
 	if (s->result &&
 	    !(w->mutation == SIM_MUTATION_DROP_RESULT && prng_below(&w->chance, 50) == 0)) {
 		truth_result(w, t, s->row_epoch, s->ok);
@@ -234,15 +235,30 @@ static void do_send(struct sim_world *w, const struct step *s)
 	}
 }
 
-static void do_answer(struct sim_world *w, const struct step *s)
+static void accept(struct sim_world *w, struct sim_task *t)
 {
-	struct sim_task *t = &w->tasks[s->request - 1];
-
-	if (!t->accepted &&
-	    (s->answer == MANAGER_ANSWER_OK || s->answer == MANAGER_ANSWER_QUEUED)) {
+	if (!t->accepted) {
 		t->accepted = true;
 		w->stats.accepted++;
 		world_tell(w, t->id, "accepted");
+	}
+}
+
+static void do_answer(struct sim_world *w, const struct step *s)
+{
+	if (s->answer != MANAGER_ANSWER_OK && s->answer != MANAGER_ANSWER_QUEUED) {
+		return;
+	}
+	if (s->request > GROUP_REQUESTS) {
+		struct sim_group *g = &w->groups[s->request - GROUP_REQUESTS - 1];
+
+		w->stats.groups += !g->accepted;
+		g->accepted = true;
+		for (uint32_t i = g->first; i < g->first + g->count; i++) {
+			accept(w, &w->tasks[i]);
+		}
+	} else {
+		accept(w, &w->tasks[s->request - 1]);
 	}
 }
 
@@ -304,6 +320,7 @@ static bool make_step(struct sim_world *w, const struct manager_action *a, struc
 	case MANAGER_ACTION_SEND_START:
 		ASSERT(t != NULL && a->node != NULL);
 		w->stats.placements++;
+		t->starts++;
 		world_tell(w, t->id, "start to %s, epoch %u", a->node->id, a->epoch);
 		out->msg = start_message(w, t, a);
 		if (w->mutation == SIM_MUTATION_TWICE && prng_below(&w->chance, 20) == 0) {
@@ -341,6 +358,8 @@ static void note(struct sim_world *w, const struct manager_action *a)
 		w->stats.reassigned++;
 	} else if (a->note == MANAGER_NOTE_RESULT_LATE) {
 		w->stats.results_late++;
+	} else if (a->note == MANAGER_NOTE_TASK_BALANCED) {
+		truth_balanced(w, truth_task(w, a->task->id, strlen(a->task->id)));
 	}
 	if (a->task != NULL) {
 		world_tell(w, a->task->id, "note: %s%s%s", manager_note_word(a->note),
@@ -586,7 +605,7 @@ static void hear(struct sim_world *w, const struct sim_msg *msg)
 
 /* ---- tasks -------------------------------------------------------------------------------------------- */
 
-static void add_task(struct sim_world *w, struct sim_task *t)
+static void add_task(struct sim_world *w, const struct sim_task *t)
 {
 	struct manager_event e = {.kind = MANAGER_EVENT_TASK_ADD};
 	struct manager_task_spec *s = &e.u.add.spec;
@@ -615,7 +634,43 @@ static void add_task(struct sim_world *w, struct sim_task *t)
 		e.u.add.epoch--;
 	}
 	e.u.add.node_id = t->row_node != UINT32_MAX ? w->nodes[t->row_node].id : NULL;
+	e.u.add.group_id = t->group != UINT32_MAX ? w->groups[t->group].id : NULL;
+	s->run_if = t->if_failed ? MANAGER_RUN_IF_FAILURE : MANAGER_RUN_IF_SUCCESS;
 	step(w, &e);
+}
+
+static void group_ready(struct sim_world *w, const struct sim_group *g)
+{
+	struct manager_event e = {.kind = MANAGER_EVENT_GROUP_READY};
+
+	e.u.group.id = g->id;
+	step(w, &e);
+}
+
+/* A group and its tasks become live, as they are in the store. */
+static void add_group(struct sim_world *w, const struct sim_group *g)
+{
+	struct manager_event e = {.kind = MANAGER_EVENT_GROUP_ADD};
+
+	e.u.group.id = g->id;
+	e.u.group.kind = (enum manager_group_kind)g->kind;
+	e.u.group.mode = (enum manager_job_mode)g->mode;
+	step(w, &e);
+	if (w->mutation == SIM_MUTATION_EARLY_STEP) {
+		group_ready(w, g);
+	}
+	for (uint32_t i = g->first; i < g->first + g->count; i++) {
+		add_task(w, &w->tasks[i]);
+	}
+	for (uint32_t i = g->first; i < g->first + g->count; i++) {
+		for (uint32_t k = 0; k < w->tasks[i].after_count; k++) {
+			e = (struct manager_event){.kind = MANAGER_EVENT_TASK_DEPEND};
+			e.u.depend.task_id = w->tasks[i].id;
+			e.u.depend.on_id = w->tasks[w->tasks[i].after[k]].id;
+			step(w, &e);
+		}
+	}
+	group_ready(w, g);
 }
 
 static uint8_t behaviour(struct sim_world *w)
@@ -634,16 +689,11 @@ static uint8_t behaviour(struct sim_world *w)
 	return roll < w->s.traps + w->s.endless + w->s.broken + w->s.greedy ? SIM_GREEDY : SIM_ENDS;
 }
 
-void boss_arrival(struct sim_world *w)
+static struct sim_task *new_task(struct sim_world *w)
 {
-	struct manager_event e = {.kind = MANAGER_EVENT_TASK_START};
-	struct sim_task *t;
+	struct sim_task *t = truth_add(w);
 	uint32_t roll;
 
-	if (!boss_up(w)) {
-		return; /* whoever asks gets no connection */
-	}
-	t = truth_add(w);
 	t->created = w->now;
 	t->work = world_between(w, w->s.work);
 	t->behaviour = behaviour(w);
@@ -659,6 +709,86 @@ void boss_arrival(struct sim_world *w)
 								 : MANAGER_POLICY_KEEP;
 	t->stored = true;
 	world_note(w, SIM_ARRIVAL, (uint64_t)(t - w->tasks), t->work);
+	return t;
+}
+
+/* Each task but the first waits for one or two before it. */
+static void chain(struct sim_world *w, struct sim_task *t, uint32_t first, uint32_t place)
+{
+	uint32_t on = place != 0 ? prng_below(&w->chance, place) : 0;
+
+	if (place == 0) {
+		return;
+	}
+	t->after[t->after_count++] = first + on;
+	if (place > 1 && world_chance(w, 50)) {
+		t->after[t->after_count++] = first + (on + 1) % place;
+	}
+	t->if_failed = world_chance(w, 15);
+}
+
+static struct sim_group *new_group(struct sim_world *w)
+{
+	static const struct {
+		uint8_t kind, mode;
+		bool chained;
+	} shapes[] = {{MANAGER_GROUP_JOB, MANAGER_JOB_PARALLEL, false},
+		      {MANAGER_GROUP_JOB, MANAGER_JOB_SEQUENTIAL, false},
+		      {MANAGER_GROUP_JOB, MANAGER_JOB_CONFIGURABLE, true},
+		      {MANAGER_GROUP_WORKFLOW, MANAGER_JOB_PARALLEL, true}};
+	uint32_t shape = prng_below(&w->chance, BASE_COUNT(shapes));
+	struct sim_group *g;
+
+	if (w->group_count == w->group_cap) {
+		w->group_cap = w->group_cap * 2 + 64;
+		w->groups = realloc(w->groups, w->group_cap * sizeof(*w->groups));
+	}
+	g = &w->groups[w->group_count];
+	*g = (struct sim_group){.first = w->task_count,
+				.count = 2 + prng_below(&w->chance, SIM_GROUP_TASKS_MAX - 1),
+				.kind = shapes[shape].kind,
+				.mode = shapes[shape].mode};
+	snprintf(g->id, sizeof(g->id), "group-%u", w->group_count);
+	for (uint32_t i = 0; i < g->count; i++) {
+		struct sim_task *t = new_task(w);
+
+		t->group = w->group_count;
+		if (shapes[shape].chained) {
+			chain(w, t, g->first, i);
+		}
+	}
+	w->group_count++;
+	return g;
+}
+
+static void group_arrival(struct sim_world *w)
+{
+	struct manager_event e = {.kind = MANAGER_EVENT_GROUP_START};
+	struct sim_group *g = new_group(w);
+
+	add_group(w, g);
+	e.u.group.id = g->id;
+	e.request = GROUP_REQUESTS + (uint64_t)(g - w->groups) + 1;
+	step(w, &e);
+	if (world_chance(w, w->s.stops)) {
+		world_at(w, w->now + w->tasks[g->first].work / 2, SIM_STOP_TASK,
+			 (uint32_t)(g - w->groups), 0, 1, 0, NULL);
+	}
+}
+
+void boss_arrival(struct sim_world *w)
+{
+	struct manager_event e = {.kind = MANAGER_EVENT_TASK_START};
+	struct sim_task *t;
+
+	if (!boss_up(w)) {
+		return; /* whoever asks gets no connection */
+	}
+	if (world_chance(w, w->s.groups)) {
+		group_arrival(w);
+		return;
+	}
+	t = new_task(w);
 	add_task(w, t);
 	e.u.task.id = t->id;
 	e.u.task.queue = true;
@@ -685,13 +815,27 @@ void boss_drain(struct sim_world *w, uint32_t node, bool drain)
 	}
 }
 
-void boss_stop_task(struct sim_world *w, uint32_t task)
+static void stop_task(struct sim_world *w, uint32_t task)
 {
 	struct manager_event e = {.kind = MANAGER_EVENT_TASK_STOP};
 
 	if (boss_up(w) && w->tasks[task].phase != MANAGER_PHASE_DONE) {
 		w->tasks[task].stop_wanted = true;
 		e.u.task.id = w->tasks[task].id;
+		step(w, &e);
+	}
+}
+
+static void stop_group(struct sim_world *w, struct sim_group *g)
+{
+	struct manager_event e = {.kind = MANAGER_EVENT_GROUP_STOP};
+
+	if (boss_up(w) && manager_group_find(w->boss->core, g->id) != NULL) {
+		g->stop_wanted = true;
+		for (uint32_t i = g->first; i < g->first + g->count; i++) {
+			w->tasks[i].stop_wanted = true;
+		}
+		e.u.group.id = g->id;
 		step(w, &e);
 	}
 }
@@ -715,8 +859,8 @@ struct sim_boss *boss_new(struct sim_world *w)
 
 	b->limits = (struct manager_limits){.nodes_max = (uint32_t)w->s.nodes,
 					    .tasks_max = (uint32_t)BASE_MIN(live, 200000),
-					    .groups_max = 1,
-					    .edges_max = 1,
+					    .groups_max = (uint32_t)live / 4 + 16,
+					    .edges_max = (uint32_t)live,
 					    .broadcasts_max = 1};
 	b->mem_bytes = manager_mem_bytes(&b->limits);
 	b->facts = calloc(w->s.nodes, sizeof(*b->facts));
@@ -738,10 +882,17 @@ static void restore(struct sim_world *w)
 		}
 	}
 	for (uint32_t i = 0; i < w->task_count; i++) {
-		struct sim_task *t = &w->tasks[i];
+		const struct sim_task *t = &w->tasks[i];
+		const struct sim_group *g = t->group != UINT32_MAX ? &w->groups[t->group] : NULL;
 
-		if (t->stored && t->phase != MANAGER_PHASE_DONE && t->phase != MANAGER_PHASE_IDLE) {
+		if (!t->stored || t->phase == MANAGER_PHASE_DONE ||
+		    t->phase == MANAGER_PHASE_IDLE) {
+			continue;
+		}
+		if (g == NULL) {
 			add_task(w, t);
+		} else if (manager_group_find(w->boss->core, g->id) == NULL) {
+			add_group(w, g);
 		}
 	}
 }
@@ -805,7 +956,11 @@ void boss_event(struct sim_world *w, const struct sim_event *e)
 	struct manager_event tick = {.kind = MANAGER_EVENT_TICK};
 
 	if (e->kind == SIM_STOP_TASK) {
-		boss_stop_task(w, e->node);
+		if (e->a != 0) {
+			stop_group(w, &w->groups[e->node]);
+		} else {
+			stop_task(w, e->node);
+		}
 		return;
 	}
 	if (!boss_up(w) || e->life != w->boss->life) {

@@ -28,18 +28,28 @@ struct answers {
 
 /* ---- clocks ------------------------------------------------------------------------------------------- */
 
-static uint64_t local_ms(const struct sim_world *w, const struct sim_node *n)
+static uint64_t local_at(const struct sim_node *n, uint64_t now)
 {
-	int64_t lived = (int64_t)(w->now - n->born - n->slept_ms);
+	int64_t lived = (int64_t)(now - n->born - n->slept_ms);
 
 	return (uint64_t)(1000 + lived + lived * n->drift_ppm / 1000000);
 }
 
+static uint64_t local_ms(const struct sim_world *w, const struct sim_node *n)
+{
+	return local_at(n, w->now);
+}
+
+/* The first instant at which the worker's clock shows it: earlier, it would ask for the same again. */
 static uint64_t true_ms(const struct sim_node *n, uint64_t local)
 {
 	int64_t lived = (int64_t)local - 1000;
+	uint64_t at = n->born + n->slept_ms + (uint64_t)(lived - lived * n->drift_ppm / 1000000);
 
-	return n->born + n->slept_ms + (uint64_t)(lived - lived * n->drift_ppm / 1000000) + 1;
+	while (local_at(n, at) < local) {
+		at++;
+	}
+	return at;
 }
 
 /* ---- publications ------------------------------------------------------------------------------------- */
@@ -537,7 +547,7 @@ static struct agent_limits limits_of(const struct sim_world *w)
 {
 	return (struct agent_limits){.tasks_max = (uint32_t)w->s.slots,
 				     .modules_max = (uint32_t)w->s.slots,
-				     .slices_max = 2,
+				     .slices_max = (uint32_t)w->s.threads,
 				     .slice_fuel = 60 * SECOND * FUEL_PER_MS,
 				     .message_bytes = 1024,
 				     .outbox_bytes = 256,
@@ -571,7 +581,7 @@ static void init(struct sim_world *w, uint32_t n)
 				      .cpu_arch = "sim",
 				      .power = node->on_battery ? "battery" : "mains",
 				      .seed = w->seed * 1000003 + n + node->life * 7919u,
-				      .heartbeat_ms = (uint32_t)w->s.heartbeat,
+				      .heartbeat_ms = (uint32_t)world_heartbeat(w, node),
 				      .qos = 1,
 				      .journal = true,
 				      .store = true};

@@ -56,24 +56,44 @@ static int by_size(const void *a, const void *b)
 	return *x < *y ? -1 : *x > *y;
 }
 
-static void print_percentiles(const char *what, uint64_t *list, uint32_t count)
+static void print_list(const char *what, const struct sim_list *l)
 {
-	if (count == 0) {
-		printf("  %-34s none\n", what);
+	uint32_t n = l->count;
+
+	if (n == 0) {
 		return;
 	}
-	qsort(list, count, sizeof(*list), by_size);
+	qsort(l->ms, n, sizeof(*l->ms), by_size);
 	printf("  %-34s p50 %.1f s, p99 %.1f s, max %.1f s (%u)\n", what,
-	       (double)list[count / 2] / 1e3, (double)list[count - 1 - count / 100] / 1e3,
-	       (double)list[count - 1] / 1e3, count);
+	       (double)l->ms[n / 2] / 1e3, (double)l->ms[n - 1 - n / 100] / 1e3,
+	       (double)l->ms[n - 1] / 1e3, n);
+}
+
+static void print_moves(const struct sim_stats *s)
+{
+	print_list("from a worker's end to elsewhere", &s->lists[SIM_LIST_MOVE]);
+	print_list("from a device's end to elsewhere", &s->lists[SIM_LIST_MOVE_DEVICE]);
+	if (s->lists[SIM_LIST_MOVE].count + s->lists[SIM_LIST_MOVE_DEVICE].count != 0) {
+		printf("    later than three heartbeats and a lease: %llu\n", (ull)s->moved_late);
+	}
+	print_list("  while something else was missing", &s->lists[SIM_LIST_MOVE_HELD]);
+	if (s->lists[SIM_LIST_MOVE_HELD].count != 0) {
+		printf("    manager or broker: %llu, a worker with room: %llu, a link to the next "
+		       "worker: %llu\n",
+		       (ull)s->moved_held[SIM_HELD_OUTAGE], (ull)s->moved_held[SIM_HELD_ROOM],
+		       (ull)s->moved_held[SIM_HELD_NEXT]);
+	}
 }
 
 static void print_stats(struct sim_stats *s)
 {
-	printf("  tasks      accepted %llu, completed %llu, failed %llu, open %llu, placements "
-	       "%llu, reassigned %llu\n",
-	       (ull)s->accepted, (ull)s->ended_ok, (ull)s->ended_bad, (ull)s->open,
-	       (ull)s->placements, (ull)s->reassigned);
+	printf("  tasks      accepted %llu (of %llu jobs and workflows), completed %llu, failed "
+	       "%llu, "
+	       "skipped %llu, open %llu,\n"
+	       "             placements %llu, reassigned %llu, moved for balance %llu\n",
+	       (ull)s->accepted, (ull)s->groups, (ull)s->ended_ok, (ull)s->ended_bad,
+	       (ull)s->skipped, (ull)s->open, (ull)s->placements, (ull)s->reassigned,
+	       (ull)s->balanced);
 	printf("  faults     link cuts %llu, power cuts %llu, batteries empty %llu, sleeps %llu, "
 	       "partitions %llu,\n"
 	       "             manager kills %llu, broker restarts %llu (%llu lost all sessions), "
@@ -87,8 +107,8 @@ static void print_stats(struct sim_stats *s)
 	printf("  energy     %.1f Wh, %.1f J for each task that was completed\n",
 	       (double)s->energy_uj / 3.6e9,
 	       s->ended_ok != 0 ? (double)s->energy_uj / 1e6 / (double)s->ended_ok : 0.0);
-	print_percentiles("from acceptance to the first slice", s->wait_ms, s->wait_count);
-	print_percentiles("from a worker's end to elsewhere", s->move_ms, s->move_count);
+	print_list("from acceptance to the first slice", &s->lists[SIM_LIST_WAIT]);
+	print_moves(s);
 	printf("  messages %llu, run by two at once (idempotent) %llu, violations %llu\n",
 	       (ull)s->messages, (ull)s->double_runs, (ull)s->violations);
 }
@@ -105,8 +125,9 @@ static double seconds(void)
 
 static void stats_free(struct sim_stats *s)
 {
-	free(s->move_ms);
-	free(s->wait_ms);
+	for (int i = 0; i < SIM_LIST_COUNT; i++) {
+		free(s->lists[i].ms);
+	}
 }
 
 static void run_one(const struct sim_plan *p, unsigned scenario, uint64_t seed,
@@ -206,8 +227,11 @@ static void work(const struct sim_plan *p, uint64_t item, int fd)
 			false, &r.stats);
 		r.done = true;
 		write_all(fd, &r, sizeof(r));
-		write_all(fd, r.stats.move_ms, r.stats.move_count * sizeof(uint64_t));
-		write_all(fd, r.stats.wait_ms, r.stats.wait_count * sizeof(uint64_t));
+		for (int i = 0; i < SIM_LIST_COUNT; i++) {
+			const struct sim_list *l = &r.stats.lists[i];
+
+			write_all(fd, l->ms, l->count * sizeof(*l->ms));
+		}
 		stats_free(&r.stats);
 	}
 }
@@ -232,14 +256,14 @@ static void hire(const struct sim_plan *p, struct job *j)
 	j->at = UINT64_MAX;
 }
 
-static void append(uint64_t **list, uint32_t *count, uint32_t *cap, uint32_t more, int fd)
+static void append(struct sim_list *to, uint32_t more, int fd)
 {
-	if (*count + more > *cap) {
-		*cap = (*count + more) * 2;
-		*list = realloc(*list, *cap * sizeof(**list));
+	if (to->count + more > to->cap) {
+		to->cap = (to->count + more) * 2;
+		to->ms = realloc(to->ms, to->cap * sizeof(*to->ms));
 	}
-	if (more > 0 && read_all(fd, *list + *count, more * sizeof(**list))) {
-		*count += more;
+	if (more > 0 && read_all(fd, to->ms + to->count, more * sizeof(*to->ms))) {
+		to->count += more;
 	}
 }
 
@@ -248,11 +272,12 @@ static void add(struct sim_stats *to, struct sim_stats *from, int fd)
 {
 	uint64_t *a = (uint64_t *)to, *b = (uint64_t *)from;
 
-	for (size_t i = 0; i < offsetof(struct sim_stats, move_ms) / sizeof(uint64_t); i++) {
+	for (size_t i = 0; i < offsetof(struct sim_stats, lists) / sizeof(uint64_t); i++) {
 		a[i] += b[i];
 	}
-	append(&to->move_ms, &to->move_count, &to->move_cap, from->move_count, fd);
-	append(&to->wait_ms, &to->wait_count, &to->wait_cap, from->wait_count, fd);
+	for (int i = 0; i < SIM_LIST_COUNT; i++) {
+		append(&to->lists[i], from->lists[i].count, fd);
+	}
 }
 
 static void print_failed(const struct sim_plan *p, uint64_t item, const char *how, uint64_t count)

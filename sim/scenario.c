@@ -117,10 +117,12 @@ int scenario_check(const struct sim_scenario *s, char *why, size_t cap)
 		what = "nodes: from 1 to 99999";
 	} else if (s->slots == 0 || s->slots > 8) {
 		what = "slots: from 1 to 8";
+	} else if (s->threads == 0 || s->threads > SIM_SLICES_MAX) {
+		what = "threads: from 1 to 4";
 	} else if (s->modules == 0 || s->modules > 60) {
 		what = "modules: from 1 to 60";
-	} else if (s->heartbeat < SECOND || s->commit[0] == 0) {
-		what = "heartbeat: at least 1s; commit: at least 1ms";
+	} else if (s->heartbeat < SECOND || s->device_heartbeat < SECOND || s->commit[0] == 0) {
+		what = "heartbeat, device-heartbeat: at least 1s; commit: at least 1ms";
 	} else if (s->pool < 8192 || s->pool > UINT32_MAX) {
 		what = "pool: from 8192 to 4294967295";
 	} else if (s->policy_stop + s->policy_park > 100) {

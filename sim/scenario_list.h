@@ -6,12 +6,18 @@
  */
 KEY(nodes, "nodes", 20, COUNT, "workers")
 KEY(slots, "slots", 8, COUNT, "tasks that a worker can hold, from 1 to 8")
+KEY(threads, "threads", 2, COUNT,
+    "tasks that a worker runs at a time, from 1 to 4; others wait for their turn")
 KEY(duration, "duration", 2 * HOUR, TIME, "virtual time in all")
 KEY(quiet, "quiet", 30 * MINUTE, TIME,
     "at the end no fault happens and no task arrives, so that all can settle")
 KEY(heartbeat, "heartbeat", 30 * SECOND, TIME, "between a worker's signs of life")
+KEY(devices, "devices", 0, PERCENT, "workers that beat at device-heartbeat instead")
+KEY(device_heartbeat, "device-heartbeat", 60 * SECOND, TIME, "between their signs of life")
 KEY(lease, "lease", 90 * SECOND, TIME, "of each assignment; 0: without end")
 KEY(tasks, "tasks", 120, RATE, "arrivals per hour, in the whole fleet")
+KEY(groups, "groups", 10, PERCENT,
+    "arrivals that are a job or a workflow of 2 to 5 tasks instead of one")
 RANGE(work, "work", 1 * SECOND, 5 * MINUTE, TIME, "how long a task runs")
 KEY(idempotent, "idempotent", 20, PERCENT, "tasks that may run twice")
 KEY(policy_stop, "policy-stop", 40, PERCENT, "tasks that stop at the end of their lease")
@@ -62,6 +68,8 @@ KEY(sleepers, "sleepers", 0, PERCENT,
 RANGE(sleep_time, "sleep-time", 1 * MINUTE, 30 * MINUTE, TIME, "for how long")
 RANGE(awake_time, "awake-time", 10 * MINUTE, 60 * MINUTE, TIME, "in between")
 KEY(move_within, "move-within", 0, TIME,
-    "a violation when a lost worker's task runs elsewhere later than this; 0: as may be")
+    "a violation when a lost worker's task runs elsewhere later than this, unless manager, broker "
+    "or room was "
+    "missing meanwhile; 0: as may be")
 KEY(pool, "pool", 16384, COUNT, "bytes of a worker's pool")
 RANGE(commit, "commit", 1, 20, TIME, "the store needs to make a transaction durable")

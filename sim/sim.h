@@ -69,6 +69,8 @@ void scenario_explain(void);
 	X(NO_WAIT, "no-wait", "a restarted worker runs what its journal kept at once")             \
 	X(KEEP_MOVES, "keep-moves", "tasks that are to stay with a silent worker are moved")       \
 	X(CLOCK_STOPS, "clock-stops", "a worker's clock stands still while it sleeps")             \
+	X(EARLY_STEP, "early-step",                                                                \
+	  "a restarted manager forgets what a workflow's steps wait for")                          \
 	X(TWICE, "run-twice", "one start in twenty also goes to another worker")
 
 enum sim_mutation {
@@ -163,8 +165,8 @@ struct sim_node {
 	int64_t wall_offset;
 	uint64_t slept_at, slept_ms; /* since when; for how long in this life, if its clock stops */
 	uint32_t link_rate;          /* bytes per second; 0: any */
-	bool on_battery;
-	uint8_t battery_told;           /* percent that its agent was told last */
+	bool on_battery, device;     /* device: it beats slowly */
+	uint8_t battery_told;        /* percent that its agent was told last */
 	uint64_t energy_uj, charged_uj; /* used in all; when the battery was full last */
 	uint64_t energy_at;             /* until when it is reckoned */
 	struct sim_record journal[SIM_RECORDS_MAX];
@@ -181,7 +183,9 @@ struct sim_node {
 /* ---- the truth about tasks ---------------------------------------------------------------------------- */
 
 enum {
-	SIM_RUNS_MAX = 4
+	SIM_RUNS_MAX = 4,
+	SIM_AFTER_MAX = 2,
+	SIM_GROUP_TASKS_MAX = 5
 };
 
 /* Where a task began; epoch 0: nowhere. */
@@ -201,12 +205,27 @@ struct sim_task {
 	bool durable; /* a worker's journal has its result: done */
 	bool stop_wanted;
 	uint8_t policy, behaviour, priority;
-	uint64_t lost_at; /* its node died then; 0 */
+	uint64_t lost_at;   /* its node died then; 0 */
+	uint64_t queued_at; /* it has waited for a worker since, after that; 0 */
+	bool no_room;       /* for longer than it takes to choose one */
+	uint32_t starts;    /* since then */
 	/* the store's row */
 	bool stored;
 	uint8_t phase, state;
 	uint32_t row_epoch, row_node; /* UINT32_MAX: none */
 	uint32_t results_counted;
+	uint64_t balanced_at;                       /* it was moved for balance last; 0 */
+	uint32_t group;                             /* UINT32_MAX: none */
+	uint32_t after[SIM_AFTER_MAX], after_count; /* tasks that it waits for */
+	bool if_failed;                             /* it runs when one of those failed */
+};
+
+/* A job or a workflow: tasks one after the other in the truth. */
+struct sim_group {
+	char id[24];
+	uint32_t first, count;
+	uint8_t kind, mode;
+	bool accepted, stop_wanted;
 };
 
 enum sim_behaviour {
@@ -217,6 +236,27 @@ enum sim_behaviour {
 	SIM_GREEDY
 };
 
+/* Times in milliseconds. */
+enum sim_list_kind {
+	SIM_LIST_WAIT,        /* from acceptance to the first slice */
+	SIM_LIST_MOVE,        /* from a worker's end to the task's first slice elsewhere */
+	SIM_LIST_MOVE_DEVICE, /* the same for workers that beat slowly */
+	SIM_LIST_MOVE_HELD,   /* the same, when something else was missing meanwhile: */
+	SIM_LIST_COUNT
+};
+
+enum sim_held {
+	SIM_HELD_OUTAGE, /* the manager or the broker */
+	SIM_HELD_ROOM,   /* a worker with room */
+	SIM_HELD_NEXT, /* the worker that was chosen: it did not begin either, or its link held up the start */
+	SIM_HELD_COUNT
+};
+
+struct sim_list {
+	uint64_t *ms;
+	uint32_t count, cap;
+};
+
 struct sim_stats {
 	uint64_t events, messages, accepted, ended_ok, ended_bad, reassigned, double_runs,
 		refused_late;
@@ -224,10 +264,9 @@ struct sim_stats {
 		violations, open;
 	uint64_t placements, chunks, journal_writes, torn, results_late;
 	uint64_t drains, jumps, sleeps, batteries, session_losses, energy_uj;
-	uint64_t *move_ms; /* from a node's death to the task's first slice elsewhere */
-	uint32_t move_count, move_cap;
-	uint64_t *wait_ms; /* from acceptance to the first slice */
-	uint32_t wait_count, wait_cap;
+	uint64_t groups, skipped, balanced;
+	uint64_t moved_late, moved_held[SIM_HELD_COUNT];
+	struct sim_list lists[SIM_LIST_COUNT];
 };
 
 /* ---- the world ---------------------------------------------------------------------------------------- */
@@ -254,11 +293,16 @@ struct sim_world {
 	uint64_t boss_link_free;
 	struct sim_task *tasks;
 	uint32_t task_count, task_cap;
-	uint64_t *task_index; /* open addressing over ids */
+	struct sim_group *groups;
+	uint32_t group_count, group_cap;
 	struct sim_stats stats;
 	const char *trace; /* id of the task whose story is told, or NULL */
 	bool verbose;
 	uint64_t faults_end;
+	uint64_t
+		outage_end; /* when manager and broker were there again; UINT64_MAX: they are not */
+	uint32_t *lost;     /* tasks that had lost_at; some no longer have */
+	uint32_t lost_count, lost_cap;
 	uint64_t settled; /* tasks that have ended or were never accepted */
 	struct wire_place place;
 };
@@ -310,6 +354,10 @@ struct sim_msg *msg_new(enum wire_topic topic, const char *payload, size_t bytes
 struct sim_msg *msg_keep(struct sim_msg *m);
 void msg_drop(struct sim_msg *m);
 
+/* The manager or the broker came or went. */
+void world_outage(struct sim_world *w);
+/* Signs of life of a worker are that far apart. */
+uint64_t world_heartbeat(const struct sim_world *w, const struct sim_node *n);
 void world_power_cut(struct sim_world *w, uint32_t node, uint64_t for_ms);
 
 /* ---- net.c: broker and links ---- */
@@ -346,7 +394,6 @@ bool boss_up(const struct sim_world *w);
 uint32_t boss_life(const struct sim_world *w);
 void boss_free(struct sim_world *w);
 void boss_drain(struct sim_world *w, uint32_t node, bool drain);
-void boss_stop_task(struct sim_world *w, uint32_t task);
 uint32_t boss_live_tasks(const struct sim_world *w); /* in the core; 0 while it is down */
 
 /* ---- module.c: the programs that tasks run, and the engine that runs them ---- */
@@ -374,7 +421,11 @@ void truth_slice(struct sim_world *w, uint32_t node, struct sim_task *t, uint64_
 /* A worker's journal is told to keep this record. */
 void truth_journal(struct sim_world *w, uint32_t node, const char *record, size_t bytes);
 void truth_node_dead(struct sim_world *w, uint32_t node);
+/* The store has a task's row: its phase, its node. */
+void truth_row(struct sim_world *w, struct sim_task *t);
 void truth_result(struct sim_world *w, struct sim_task *t, uint64_t epoch, bool ok);
+/* The manager takes a task from its worker for balance. */
+void truth_balanced(struct sim_world *w, struct sim_task *t);
 void truth_end(struct sim_world *w);
 
 #endif

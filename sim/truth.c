@@ -9,7 +9,10 @@
  *               5. A worker begins a task once under each epoch (once more after each restart of its own), and
  *                  nobody begins one whose result is stored.
  *               6. A task that is to stay with its worker is not begun again once that one has kept its result.
- *               7. Where the scenario says so: a lost worker's task runs elsewhere within move-within.
+ *               7. A step of a job or workflow begins only after what it waits for, if that ended as it asks for;
+ *                  of a sequential job one step at a time.
+ *               8. A task that was moved for balance rests for ten leases; only idempotent ones are moved.
+ *               9. Where the scenario says so: a lost worker's task runs elsewhere within move-within.
  */
 #include "sim/sim.h"
 
@@ -17,7 +20,8 @@
 #include <stdlib.h>
 
 enum {
-	SETTLE = 20 * MINUTE /* without faults; then everything has ended */
+	SETTLE = 20 * MINUTE, /* without faults; then everything has ended */
+	NO_ROOM = 5 * SECOND  /* a task that is queued for longer finds no worker with room */
 };
 
 /* ---- tasks by id: "task-<number>" --------------------------------------------------------------------- */
@@ -44,20 +48,20 @@ struct sim_task *truth_add(struct sim_world *w)
 	t = &w->tasks[w->task_count];
 	memset(t, 0, sizeof(*t));
 	snprintf(t->id, sizeof(t->id), "task-%u", w->task_count);
-	t->row_node = t->last.node = UINT32_MAX;
+	t->row_node = t->last.node = t->group = UINT32_MAX;
 	w->task_count++;
 	return t;
 }
 
 /* ---- running ------------------------------------------------------------------------------------------ */
 
-static void push(uint64_t **list, uint32_t *count, uint32_t *cap, uint64_t v)
+static void push(struct sim_list *l, uint64_t ms)
 {
-	if (*count == *cap) {
-		*cap = *cap * 2 + 256;
-		*list = realloc(*list, *cap * sizeof(**list));
+	if (l->count == l->cap) {
+		l->cap = l->cap * 2 + 256;
+		l->ms = realloc(l->ms, l->cap * sizeof(*l->ms));
 	}
-	(*list)[(*count)++] = v;
+	l->ms[l->count++] = ms;
 }
 
 /* Where a node has the task in its table under that epoch; false if it has not. */
@@ -129,6 +133,65 @@ static void check_kept(struct sim_world *w, uint32_t node, const struct sim_task
 	}
 }
 
+static bool is_failure(uint8_t state)
+{
+	return state == MANAGER_FAILED || state == MANAGER_INTERRUPTED;
+}
+
+/* Whether all that it waits for has ended as it asks for. */
+static bool may_begin(const struct sim_world *w, const struct sim_task *t)
+{
+	bool all = true, any_failed = false;
+
+	for (uint32_t i = 0; i < t->after_count; i++) {
+		const struct sim_task *on = &w->tasks[t->after[i]];
+
+		if (on->phase != MANAGER_PHASE_DONE) {
+			return false;
+		}
+		all = all && on->state == MANAGER_COMPLETED;
+		any_failed = any_failed || is_failure(on->state);
+	}
+	return t->after_count == 0 || (t->if_failed ? any_failed : all);
+}
+
+/* Rule 7, as the store tells. */
+static void check_group(struct sim_world *w, const struct sim_task *t)
+{
+	const struct sim_group *g = t->group != UINT32_MAX ? &w->groups[t->group] : NULL;
+
+	if (g == NULL) {
+		return;
+	}
+	if (!may_begin(w, t)) {
+		world_violation(w, "%s of %s begins before its time", t->id, g->id);
+	}
+	for (uint32_t i = g->first; g->kind == MANAGER_GROUP_JOB &&
+				    g->mode == MANAGER_JOB_SEQUENTIAL && i < g->first + g->count;
+	     i++) {
+		const struct sim_task *o = &w->tasks[i];
+
+		if (o != t && o->phase != MANAGER_PHASE_IDLE && o->phase != MANAGER_PHASE_BLOCKED &&
+		    o->phase != MANAGER_PHASE_DONE) {
+			world_violation(w, "%s of %s begins while %s is %s", t->id, g->id, o->id,
+					manager_phase_word(o->phase));
+		}
+	}
+}
+
+void truth_balanced(struct sim_world *w, struct sim_task *t)
+{
+	w->stats.balanced++;
+	if (!t->idempotent) {
+		world_violation(w, "%s is moved for balance, but must not run twice", t->id);
+	}
+	if (t->balanced_at != 0 && w->now - t->balanced_at < 10 * w->s.lease) {
+		world_violation(w, "%s is moved for balance again after %.1f s", t->id,
+				(double)(w->now - t->balanced_at) / 1e3);
+	}
+	t->balanced_at = w->now;
+}
+
 void truth_journal(struct sim_world *w, uint32_t node, const char *record, size_t bytes)
 {
 	char arena[1024];
@@ -148,22 +211,47 @@ void truth_journal(struct sim_world *w, uint32_t node, const char *record, size_
 	}
 }
 
-static void began(struct sim_world *w, uint32_t node, struct sim_task *t, uint32_t epoch)
+/* A task of a lost worker runs elsewhere. What was missing meanwhile is told apart. */
+static void moved(struct sim_world *w, const struct sim_task *t, const struct sim_node *from)
 {
 	uint64_t took = w->now - t->lost_at;
+	uint64_t most = 3 * world_heartbeat(w, from) + w->s.lease;
 
+	if (w->outage_end > t->lost_at || t->no_room || t->starts > 1) {
+		w->stats.moved_held[w->outage_end > t->lost_at ? SIM_HELD_OUTAGE
+				    : t->no_room               ? SIM_HELD_ROOM
+							       : SIM_HELD_NEXT]++;
+		push(&w->stats.lists[SIM_LIST_MOVE_HELD], took);
+		return;
+	}
+	push(&w->stats.lists[from->device ? SIM_LIST_MOVE_DEVICE : SIM_LIST_MOVE], took);
+	w->stats.moved_late += took > most;
+	if (took > most) {
+		world_tell(w, t->id, "late: %.1f s after the end of %s", (double)took / 1e3,
+			   from->id);
+	}
+	if (w->s.move_within != 0 && took > w->s.move_within) {
+		world_violation(w, "%s ran elsewhere only %.1f s after the end of %s", t->id,
+				(double)took / 1e3, from->id);
+	}
+}
+
+static void began(struct sim_world *w, uint32_t node, struct sim_task *t, uint32_t epoch)
+{
 	check_beginning(w, node, t, epoch);
 	check_kept(w, node, t, epoch);
+	if (t->row_node == node && t->row_epoch == epoch) {
+		check_group(w, t);
+	}
 	if (t->first_run == 0) {
 		t->first_run = w->now;
-		push(&w->stats.wait_ms, &w->stats.wait_count, &w->stats.wait_cap,
-		     w->now - t->created);
+		if (t->group == UINT32_MAX) {
+			push(&w->stats.lists[SIM_LIST_WAIT], w->now - t->created);
+		}
 	}
 	if (t->lost_at != 0 && t->last.node != node) {
-		push(&w->stats.move_ms, &w->stats.move_count, &w->stats.move_cap, took);
-		if (w->s.move_within != 0 && took > w->s.move_within) {
-			world_violation(w, "%s ran elsewhere only %.1f s after the end of %s",
-					t->id, (double)took / 1e3, w->nodes[t->last.node].id);
+		if (t->phase != MANAGER_PHASE_DONE) { /* otherwise nobody waits for it */
+			moved(w, t, &w->nodes[t->last.node]);
 		}
 		t->lost_at = 0;
 	}
@@ -189,16 +277,33 @@ static bool leaves(const struct sim_task *t)
 	return t->idempotent || t->policy != MANAGER_POLICY_KEEP;
 }
 
+static void lost(struct sim_world *w, struct sim_task *t)
+{
+	t->lost_at = w->now;
+	t->queued_at = 0;
+	t->no_room = false;
+	t->starts = 0;
+	if (w->lost_count == w->lost_cap) {
+		w->lost_cap = w->lost_cap * 2 + 64;
+		w->lost = realloc(w->lost, w->lost_cap * sizeof(*w->lost));
+	}
+	w->lost[w->lost_count++] = (uint32_t)(t - w->tasks);
+}
+
 /* Its clock begins anew when the worker that was to take it over is lost, too. */
 static void lost_again(struct sim_world *w, uint32_t node)
 {
-	for (uint32_t i = 0; w->s.move_within != 0 && i < w->task_count; i++) {
-		struct sim_task *t = &w->tasks[i];
+	uint32_t kept = 0;
 
-		if (t->lost_at != 0 && t->row_node == node) {
-			t->lost_at = w->now;
+	for (uint32_t i = 0; i < w->lost_count; i++) {
+		struct sim_task *t = &w->tasks[w->lost[i]];
+
+		if (t->lost_at != 0 && t->phase != MANAGER_PHASE_DONE) {
+			t->lost_at = t->row_node == node ? w->now : t->lost_at;
+			w->lost[kept++] = w->lost[i];
 		}
 	}
+	w->lost_count = kept;
 }
 
 void truth_node_dead(struct sim_world *w, uint32_t node)
@@ -214,9 +319,25 @@ void truth_node_dead(struct sim_world *w, uint32_t node)
 
 			if (t != NULL && t->last.node == node && t->last.epoch == v.epoch &&
 			    t->lost_at == 0 && leaves(t) && v.state != AGENT_TASK_ENDED) {
-				t->lost_at = w->now;
+				lost(w, t);
 			}
 		}
+	}
+}
+
+void truth_row(struct sim_world *w, struct sim_task *t)
+{
+	if (t->lost_at == 0) {
+		return;
+	}
+	if (t->phase == MANAGER_PHASE_QUEUED && t->queued_at == 0) {
+		t->queued_at = w->now;
+	} else if (t->row_node != UINT32_MAX && t->queued_at != 0) {
+		t->no_room = t->no_room || w->now - t->queued_at > NO_ROOM;
+		t->queued_at = 0;
+	}
+	if (t->row_node != UINT32_MAX && !w->nodes[t->row_node].online) {
+		t->lost_at = w->now; /* to one that is lost, too, which nobody knows yet */
 	}
 }
 
@@ -246,6 +367,21 @@ void truth_result(struct sim_world *w, struct sim_task *t, uint64_t epoch, bool 
 	}
 }
 
+/* A step that was not run: its condition does not hold, or its job has failed or was stopped. */
+static void check_skipped(struct sim_world *w, const struct sim_task *t)
+{
+	const struct sim_group *g = t->group != UINT32_MAX ? &w->groups[t->group] : NULL;
+	bool failed = g != NULL && g->stop_wanted;
+
+	w->stats.skipped++;
+	for (uint32_t i = g != NULL ? g->first : 0; g != NULL && i < g->first + g->count; i++) {
+		failed = failed || is_failure(w->tasks[i].state);
+	}
+	if (g == NULL || (!failed && may_begin(w, t))) {
+		world_violation(w, "%s was skipped for no reason", t->id);
+	}
+}
+
 static void check_task(struct sim_world *w, struct sim_task *t)
 {
 	if (!t->accepted) {
@@ -255,6 +391,9 @@ static void check_task(struct sim_world *w, struct sim_task *t)
 		if (t->state == MANAGER_COMPLETED && !t->has_result) {
 			world_violation(w, "%s is completed, but its result is not in the store",
 					t->id);
+		}
+		if (t->state == MANAGER_SKIPPED) {
+			check_skipped(w, t);
 		}
 		if (t->behaviour == SIM_ENDS && t->state == MANAGER_FAILED && !t->stop_wanted &&
 		    t->results_counted == 0) {

@@ -195,6 +195,16 @@ static void mend(struct sim_world *w, uint32_t n)
 	world_note(w, SIM_LINK_MEND, n, 0);
 }
 
+void world_outage(struct sim_world *w)
+{
+	w->outage_end = w->broker_up && boss_up(w) ? w->now : UINT64_MAX;
+}
+
+uint64_t world_heartbeat(const struct sim_world *w, const struct sim_node *n)
+{
+	return n->device ? w->s.device_heartbeat : w->s.heartbeat;
+}
+
 void world_power_cut(struct sim_world *w, uint32_t n, uint64_t for_ms)
 {
 	struct sim_node *node = &w->nodes[n];
@@ -234,6 +244,7 @@ static void broker_down(struct sim_world *w)
 	if (w->broker_up) {
 		w->stats.broker_restarts++;
 		net_broker_down(w);
+		world_outage(w);
 		world_at(w, w->now + world_between(w, w->s.broker_down), SIM_BROKER_BACK, 0, 0, 0,
 			 0, NULL);
 	}
@@ -244,6 +255,7 @@ static void boss_down(struct sim_world *w)
 	if (boss_up(w)) {
 		w->stats.manager_kills++;
 		boss_kill(w);
+		world_outage(w);
 		world_at(w, w->now + world_between(w, w->s.manager_down), SIM_BOSS_BACK, 0, 0, 0, 0,
 			 NULL);
 	}
@@ -344,6 +356,7 @@ static void fault(struct sim_world *w, const struct sim_event *e)
 		break;
 	case SIM_BROKER_BACK:
 		net_broker_back(w);
+		world_outage(w);
 		break;
 	case SIM_BOSS_KILL:
 		boss_down(w);
@@ -351,6 +364,7 @@ static void fault(struct sim_world *w, const struct sim_event *e)
 		break;
 	default: /* SIM_BOSS_BACK */
 		boss_boot(w);
+		world_outage(w);
 		break;
 	}
 }
@@ -417,9 +431,10 @@ static void build(struct sim_world *w)
 		node->drift_ppm = (int32_t)prng_below(&w->chance, (uint32_t)(2 * w->s.drift + 1)) -
 				  (int32_t)w->s.drift;
 		node->on_battery = world_chance(w, w->s.battery);
+		node->device = w->s.devices != 0 && world_chance(w, w->s.devices);
 		node->link_rate = world_chance(w, w->s.slow_links) ? (uint32_t)w->s.slow_rate : 0;
-		world_at(w, prng_next(&w->chance) % w->s.heartbeat, SIM_POWER_BACK, n, 0, 0, 0,
-			 NULL);
+		world_at(w, prng_next(&w->chance) % world_heartbeat(w, node), SIM_POWER_BACK, n, 0,
+			 0, 0, NULL);
 	}
 	plan_faults(w);
 	plan(w, SIM_ARRIVAL, 0, w->s.tasks);
@@ -442,7 +457,8 @@ static void demolish(struct sim_world *w)
 	free(w->nodes);
 	free(w->heap);
 	free(w->tasks);
-	free(w->task_index);
+	free(w->groups);
+	free(w->lost);
 }
 
 uint64_t sim_run(const struct sim_scenario *s, const struct sim_options *o, struct sim_stats *stats,
