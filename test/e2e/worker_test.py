@@ -589,6 +589,47 @@ def test_kv_outlives_the_worker(l):
     expect(got.get("error") or got["results"] == "1", f"kv without the capability: {got}")
 
 
+CAPABILITIES = ("gpio", "kv", "publish", "sensor", "time")
+
+
+def capabilities_wasm():
+    """A function per capability that uses it; its result is what the call returned."""
+    return wat("""(module
+      (import "proplet" "gpio_write" (func $gpio (param i32 i32) (result i32)))
+      (import "proplet" "sensor_read" (func $sensor (param i32 i32 i32) (result i32)))
+      (import "proplet" "kv_set" (func $kv (param i32 i32 i32 i32) (result i32)))
+      (import "proplet" "publish_to" (func $publish (param i32 i32 i32 i32) (result i32)))
+      (import "proplet" "sleep_ms" (func $sleep (param i32) (result i32)))
+      (memory (export "memory") 1) (data (i32.const 0) "temperature")
+      (func (export "gpio") (result i32) (call $gpio (i32.const 0) (i32.const 1)))
+      (func (export "sensor") (result i32)
+        (call $sensor (i32.const 0) (i32.const 11) (i32.const 64)))
+      (func (export "kv") (result i32)
+        (call $kv (i32.const 0) (i32.const 4) (i32.const 4) (i32.const 2)))
+      (func (export "publish") (result i32)
+        (call $publish (i32.const 0) (i32.const 4) (i32.const 4) (i32.const 7)))
+      (func (export "time") (result i32) (call $sleep (i32.const 1))))""")
+
+
+def test_capabilities_off_unless_granted(l):
+    """Each one alone, all but one, none; and what is published to anyone stays below the task."""
+    pins = l.folder / "pins"
+    pins.mkdir()
+    s = Side(l, "--capabilities", ",".join(CAPABILITIES), "--gpio-dir", pins, "--sensors",
+             "temperature=2.25")
+    wasm = capabilities_wasm()
+    for word in CAPABILITIES:
+        s.expect_ok(wasm, "-3", function=word)
+        s.expect_ok(wasm, "-3", function=word, capabilities=[c for c in CAPABILITIES if c != word])
+        if word != "publish":
+            s.expect_ok(wasm, "0", function=word, capabilities=[word])
+    expect(not s.ear.all(f"{P}/app/#"), "published without the capability")
+    task = s.start(wasm, function="publish", capabilities=["publish"])
+    expect_eq(s.result(task)["results"], "0")
+    told = s.ear.wait(f"{P}/app/{NODE}/{task}/temp")
+    expect_eq(told.payload, b"erature", "payload")
+
+
 def test_sensor_and_gpio(l):
     pins = l.folder / "pins"
     pins.mkdir()

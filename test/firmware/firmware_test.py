@@ -30,6 +30,7 @@ big_module_small_worker two_tasks_one_module chunks_out_of_order_and_twice
 lost_chunks_are_asked_again wrong_digest module_that_nobody_has stop_while_fetching
 image_through_a_proxy latent_and_invoke result_repeated_until_acknowledged stop_of_an_older_epoch
 lease_end lease_renewed host_publish_and_log host_bad_pointers kv_outlives_the_worker
+capabilities_off_unless_granted
 sleep_lets_others_run random_mutations""".split()
 FAULTS = """broker_killed worker_killed link_cut link_cut_in_a_transfer worker_killed_in_a_transfer
 results_wait_for_the_link stalled_link rebooted_while_the_broker_is_away""".split()
@@ -199,6 +200,26 @@ def test_cable_pulled(l):
     for i, task in enumerate(during):
         expect_eq(s.result(task, 60)["results"], str(1 + i))
     s.works()
+
+
+def test_pins(l):
+    """The pins of the devicetree, by their places there: a LED, a LED, a button; no other."""
+    s = Side(l)
+    wasm = wat("""(module (import "proplet" "gpio_read" (func $r (param i32) (result i32)))
+      (import "proplet" "gpio_write" (func $w (param i32 i32) (result i32)))
+      (func (export "read") (param i32) (result i32) (call $r (local.get 0)))
+      (func (export "write") (param i32 i32) (result i32)
+        (call $w (local.get 0) (local.get 1))))""")
+
+    def pin(function, *inputs):
+        return s.run(wasm, function=function, inputs=[str(i) for i in inputs],
+                     capabilities=["gpio"]).get("results")
+    for level in (1, 0, 1):
+        expect_eq((pin("write", 0, level), pin("read", 0)), ("0", str(level)), f"pin 0 at {level}")
+    expect_eq((pin("write", 1, 0), pin("read", 1), pin("read", 0)), ("0", "0", "1"), "pins 1, 0")
+    expect_eq(pin("read", 2), "0", "nobody presses the button")
+    for other in (-1, 4, 32, 2147483647):
+        expect_eq((pin("read", other), pin("write", other, 1)), ("-1", "-1"), f"pin {other}")
 
 
 def test_bad_input_on_every_topic(l):

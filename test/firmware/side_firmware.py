@@ -15,7 +15,8 @@ BOARD = os.environ.get("PROPLET_BOARD", "mps2_an385")
 SETTINGS = {"--tags": "tags", "--labels": "labels", "--location": "location",
             "--mqtt-keep-alive": "keep_alive_s"}
 IGNORED = {"--slots", "--threads", "--slice-fuel", "--pool", "--rx-buffer", "--task-time",
-           "--mqtt-max-packet-size", "--metrics-interval", "--mqtt-timeout"}
+           "--mqtt-max-packet-size", "--metrics-interval", "--mqtt-timeout", "--capabilities",
+           "--gpio-dir", "--sensors"}
 
 _network = []
 
