@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #define IDLE_MS      1000
+#define STANDBY_MS   500
 #define MODULE_BYTES (100u << 20)
 #define EX_SOFTWARE  70
 #define EX_CONFIG    78
@@ -143,9 +144,28 @@ static bool open_signals(struct program *p)
 	return p->signal_fd >= 0 && p->wake_fd >= 0;
 }
 
+/* Waits until no other manager has the store; false when this one is asked to end meanwhile. */
+static bool stand_by(struct program *p)
+{
+	struct pollfd fd = {.fd = p->signal_fd, .events = POLLIN};
+	bool told = false;
+
+	while (p->settings.standby && store_taken(p->settings.store)) {
+		if (!told) {
+			log_line("info", "msg=\"stands by: another manager has the store\"");
+			told = true;
+		}
+		if (poll(&fd, 1, STANDBY_MS) > 0) {
+			return false;
+		}
+	}
+	return true;
+}
+
 static int set_up(struct program *p)
 {
 	char error[512] = "";
+	bool ok;
 
 	if (sodium_init() < 0 || !open_signals(p)) {
 		return fail("the system gives no random numbers or signals");
@@ -155,7 +175,14 @@ static int set_up(struct program *p)
 	if (p->fetcher == NULL || p->compiler == NULL) {
 		return fail("out of memory");
 	}
-	if (!open_service(p, error, sizeof(error)) || !open_http(p, error, sizeof(error))) {
+	do {
+		if (!stand_by(p)) {
+			p->stop = true;
+			return 0;
+		}
+		ok = open_service(p, error, sizeof(error));
+	} while (!ok && p->settings.standby && store_taken(p->settings.store));
+	if (!ok || !open_http(p, error, sizeof(error))) {
 		return fail(error);
 	}
 	p->mqtt = mqtt_start(&p->settings, p->wake_fd, error, sizeof(error));
@@ -291,7 +318,7 @@ int main(int argc, char **argv)
 		}
 	}
 	status = set_up(&program);
-	if (status == 0) {
+	if (status == 0 && !program.stop) {
 		run(&program);
 		log_line("info", "msg=\"ending; tasks go on, their results wait at the broker\"");
 	}

@@ -33,6 +33,8 @@
 	TEXT(http_key, "http-key", "MANAGER_HTTP_SERVER_KEY", "http_server_key", "", "its key")    \
 	TEXT(store, "store", "MANAGER_STORE", "store", "sqlite:proplet-manager.db",                \
 	     "where the state lives: sqlite:///PATH or postgres://USER:PASSWORD@HOST/DATABASE")    \
+	FLAG(standby, "standby", "MANAGER_STANDBY", "standby",                                     \
+	     "while another manager has the store, wait, and take over when it ends")              \
 	FLAG(quick, "quick-commits", "MANAGER_QUICK_COMMITS", "quick_commits",                     \
 	     "do not wait for the disk: a power cut may take the last commits, a crash may not")   \
 	NUMBER(nodes_max, "nodes-max", "MANAGER_NODES_MAX", "nodes_max", 10000, 1, 1000000,        \

@@ -43,6 +43,8 @@ struct db_ops {
 	const char *blob_type;
 	struct db *(*open)(const char *where, bool quick, char *error, size_t error_bytes);
 	void (*close)(struct db *db);
+	/* Whether another manager has the database open now. */
+	bool (*taken)(const char *where);
 	/* Several statements without parameters. */
 	enum store_err (*script)(struct db *db, const char *sql);
 	/*

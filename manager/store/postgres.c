@@ -2,8 +2,10 @@
 /*
  * PostgreSQL behind db.h, by libpq: statements prepared once, parameters with their types.
  *
- * Rules: a lost connection is a failure like any other: the manager ends, and goes on from what is
- *        stored when it is started again.
+ * Rules: 1. A lost connection is a failure like any other: the manager ends, and goes on from what is
+ *           stored when it is started again.
+ *        2. One manager at a time: an advisory lock of the connection, which ends with it. The server
+ *           asks a silent connection for signs of life, so that the lock of a lost machine ends soon.
  */
 #include "manager/store/db.h"
 
@@ -78,6 +80,25 @@ static void quiet(void *arg, const PGresult *result)
 {
 }
 
+/* The lock's number: "prpl" as bytes. A manager that was just killed may have it for a moment still. */
+static bool lock(struct db *db)
+{
+	return script(db, "SET tcp_keepalives_idle = 10; SET tcp_keepalives_interval = 5;"
+			  "SET tcp_keepalives_count = 3; SET lock_timeout = '5s';"
+			  "SELECT pg_advisory_lock(1886547052); SET lock_timeout = 0") == STORE_OK;
+}
+
+static bool taken(const char *url)
+{
+	PGconn *conn = PQconnectdb(url);
+	PGresult *r = PQexec(conn, "SELECT pg_try_advisory_lock(1886547052)");
+	bool held = PQresultStatus(r) == PGRES_TUPLES_OK && PQgetvalue(r, 0, 0)[0] == 'f';
+
+	PQclear(r);
+	PQfinish(conn);
+	return held;
+}
+
 static struct db *open_db(const char *url, bool quick, char *error, size_t error_bytes)
 {
 	struct db *db = calloc(1, sizeof(*db));
@@ -94,6 +115,13 @@ static struct db *open_db(const char *url, bool quick, char *error, size_t error
 		return NULL;
 	}
 	PQsetNoticeReceiver(db->conn, quiet, NULL);
+	if (!lock(db)) {
+		snprintf(error, error_bytes,
+			 "cannot use the database: another manager is using it: %s",
+			 PQerrorMessage(db->conn));
+		close_db(db);
+		return NULL;
+	}
 	if (quick && script(db, "SET synchronous_commit = off") != STORE_OK) {
 		snprintf(error, error_bytes, "PostgreSQL: %s", PQerrorMessage(db->conn));
 		close_db(db);
@@ -195,6 +223,7 @@ const struct db_ops db_postgres = {
 	.blob_type = "BYTEA",
 	.open = open_db,
 	.close = close_db,
+	.taken = taken,
 	.script = script,
 	.run = run,
 	.error = error_text,

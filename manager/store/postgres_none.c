@@ -12,4 +12,9 @@ static struct db *open_db(const char *url, bool quick, char *error, size_t error
 	return NULL;
 }
 
-const struct db_ops db_postgres = {.open = open_db, .blob_type = "BYTEA"};
+static bool taken(const char *url)
+{
+	return false;
+}
+
+const struct db_ops db_postgres = {.open = open_db, .taken = taken, .blob_type = "BYTEA"};

@@ -128,6 +128,17 @@ static bool lock(struct db *db, const char *path, char *error, size_t error_byte
 	return true;
 }
 
+static bool taken(const char *path)
+{
+	int fd = open(path, O_RDWR | O_CLOEXEC);
+	bool held = fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK;
+
+	if (fd >= 0) {
+		close(fd);
+	}
+	return held;
+}
+
 static struct db *open_db(const char *path, bool quick, char *error, size_t error_bytes)
 {
 	struct db *db = calloc(1, sizeof(*db));
@@ -235,6 +246,7 @@ const struct db_ops db_sqlite = {
 	.blob_type = "BLOB",
 	.open = open_db,
 	.close = close_db,
+	.taken = taken,
 	.script = script,
 	.run = run,
 	.error = error_text,

@@ -183,6 +183,14 @@ struct store *store_open(const char *url, bool quick, char *error, size_t error_
 	return s;
 }
 
+bool store_taken(const char *url)
+{
+	const char *where = NULL;
+	const struct db_ops *ops = ops_of(url, &where);
+
+	return ops != NULL && ops->taken(where);
+}
+
 void store_close(struct store *s)
 {
 	if (s == NULL) {

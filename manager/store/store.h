@@ -10,6 +10,7 @@
  *           once on the same store, and durable when store_commit has returned STORE_OK.
  *        2. Strings given are borrowed for the call; strings of rows are lent to the callback.
  *        3. One thread uses one store.
+ *        4. One manager at a time has it open, until it closes it or ends, however it ends.
  */
 #ifndef MANAGER_STORE_STORE_H
 #define MANAGER_STORE_STORE_H
@@ -108,6 +109,9 @@ typedef void store_bytes_fn(void *user, const void *bytes, size_t size);
  * quick gives up durability against power loss, not against the end of the process.
  */
 struct store *store_open(const char *url, bool quick, char *error, size_t error_bytes);
+
+/* Whether another manager has the database open now, so that store_open would fail. */
+bool store_taken(const char *url);
 
 /* Commits and closes; NULL is fine. */
 void store_close(struct store *s);

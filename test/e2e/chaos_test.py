@@ -189,14 +189,23 @@ def chaos(l, store, what):
          ", ".join(f"{k} {v}" for k, v in figures.items()))
 
 
+def is_double(policy, done, counted):
+    """done: (worker, epoch) that ran the task to its end; counted: the epoch whose result counts. One that
+    is to stay with its worker ends once; any other one once under each epoch, and not after the one that
+    counts: it may end again only for a worker whose lease was over, under an older epoch, in vain."""
+    epochs = [epoch for _, epoch in done]
+    return (policy == "keep" and len(done) > 1) or len(set(epochs)) < len(epochs) or \
+        any(epoch > counted for epoch in epochs)
+
+
 def tell(l, w, rows, what):
     lost = [i for i in w.accepted if i not in rows or rows[i]["state"] < COMPLETED]
     good = [i for i, (want, _) in w.accepted.items() if i in rows and
             rows[i]["state"] == COMPLETED and rows[i].get("results") == want]
     failed = [i for i in w.accepted if i not in lost and i not in good]
     moved = sum(1 for i in w.accepted if i in rows and rows[i]["epoch"] > 1)
-    double = [i for i, (_, policy) in w.accepted.items()
-              if policy == "keep" and len(w.ear.done.get(i, ())) > 1]
+    double = [i for i, (_, policy) in w.accepted.items() if i in rows and
+              is_double(policy, w.ear.done.get(i, ()), rows[i]["epoch"])]
     again = sum(1 for i, (_, policy) in w.accepted.items()
                 if policy != "keep" and len(w.ear.done.get(i, ())) > 1)
     l.note(f"{what}: accepted {len(w.accepted)}, finished {len(good)}, failed {len(failed)}, "

@@ -204,6 +204,39 @@ def test_manager_away_results_wait(l):
     expect_eq(w.ended(t)["results"], "done while you were away")
 
 
+def test_a_standby_takes_over(l):
+    """One manager at a time has the store; one that stands by goes on where it ended."""
+    w = World(l)
+    n = w.worker()
+    t = w.create("hang")
+    w.start(t)
+    wait_until(lambda: n.starts, 5, "the start")
+    argv, port = list(w.manager.argv), lab.free_port()
+    argv[argv.index("--http-port") + 1] = str(port)
+    standby = l.process("standby", [*argv, "--standby"])
+    standby.wait_log("stands by")
+    status, _, err = l.run(argv)
+    expect(status != 0 and "another manager is using it" in err, f"a second one ends: {status} {err}")
+    w.start(w.create("hang"))
+    wait_until(lambda: len(n.starts) == 2, 5, "the first manager works on")
+    w.manager.kill()
+    w.url = f"http://127.0.0.1:{port}"
+    w.ready()
+    n.result(n.starts[0], results="7")
+    expect_eq(w.ended(t)["results"], "7")
+    expect_eq(w.run()["state"], 3)
+    expect_eq([s["id"] for s in n.starts].count(t["id"]), 1)
+
+
+def test_a_standby_ends_when_asked(l):
+    w = World(l)
+    argv = list(w.manager.argv)
+    argv[argv.index("--http-port") + 1] = str(lab.free_port())
+    standby = l.process("standby", [*argv, "--standby"])
+    standby.wait_log("stands by")
+    expect_eq(standby.stop(), 0)
+
+
 def test_anything_but_a_broker(l):
     """Nobody at the address, then somebody silent, then nonsense, then the broker: it tries on."""
     port = lab.free_port()

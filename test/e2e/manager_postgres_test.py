@@ -97,6 +97,7 @@ test_modules_in_chunks = on_postgres(manager_test.test_modules_in_chunks)
 test_manager_killed_amid_a_thousand_tasks = on_postgres(
     faults.test_manager_killed_amid_a_thousand_tasks)
 test_manager_killed_at_random_moments = on_postgres(faults.test_manager_killed_at_random_moments)
+test_a_standby_takes_over = on_postgres(faults.test_a_standby_takes_over)
 
 if __name__ == "__main__":
     lab.main(globals())
