@@ -16,6 +16,11 @@ WORK = """(module (func (export "work") (param i32) (result i32) (local i32)
           (br_if 0 (i32.lt_u (local.get 1) (i32.const 300000))))
     (local.get 0)))"""
 
+LONG = """(module (func (export "work") (param i32 i32) (result i32) (local i32)
+    (loop (local.set 2 (i32.add (local.get 2) (i32.const 1)))
+          (br_if 0 (i32.lt_u (local.get 2) (local.get 1))))
+    (local.get 0)))"""
+
 
 class Ledger:
     """What was asked, what was answered."""
@@ -216,22 +221,36 @@ def test_disk_full(l):
 
 
 def test_rebooted_while_the_broker_is_away(l):
-    """A worker that loses power and finds no broker finishes what its journal says."""
+    """A worker that loses power and finds no broker finishes what its journal says, keeps the results over
+    another loss of power, and delivers all of them when the link returns."""
     s = Side(l, through=l.link)
-    tasks = [s.start(wat(WORK), function="work", inputs=[str(i)], epoch=4) for i in range(5)]
-    long = s.start(spin_wasm(), function="spin", epoch=4, limits={"time_ms": 3000})
-    wait_until(lambda: all(s.results(t) for t in tasks), 10, "short ones")
+    short = {s.start(wat(WORK), function="work", inputs=[str(i)], epoch=4): str(i) for i in range(3)}
+    wait_until(lambda: all(s.results(t) for t in short), 10, "short ones")
+    long = {s.start(wat(LONG), function="work", inputs=[str(i), "1500000000"], epoch=4,
+                    policy="keep"): str(i) for i in range(10, 13)}
+    spin = s.start(spin_wasm(), function="spin", epoch=4, policy="keep", limits={"time_ms": 1500})
+    s.ear.wait(f"{P}/control/proplet/alive", lambda m: {*long, spin} <= {
+        t["id"] for t in (m.json() or {}).get("tasks", [])}, what="all are taken")
     s.link.cut()
+    s.worker.kill()
+    expect(not any(s.results(t) for t in (*long, spin)), "they ended before the power was cut")
+    s.worker.start()
+    for t in (*long, spin):
+        s.worker.wait_log(f"task {t} ended", 60)
     s.worker.kill()
     s.worker.start()
     s.worker.wait_log("disconnected", count=2)
     mark = s.ear.mark()
     s.link.mend()
-    got = s.result(long, 30)
-    l.note(f"{got.get('reason')}: {got.get('error')}")
-    expect(got.get("reason") in ("time", "lost"), f"{got}")
+
+    def results(task):
+        return [m for m in s.results(task) if m.get("epoch") == 4]
+    wait_until(lambda: all(results(t) for t in (*long, spin)), 60, "the results of what it finished")
+    for t, want in {**short, **long}.items():
+        expect_eq([(m.get("reason"), m.get("results")) for m in results(t)][-1], ("done", want))
+    expect_eq(results(spin)[-1].get("reason"), "time")
     wait_until(lambda: len({m.json()["task_id"] for m in s.ear.all(
-        f"{P}/control/proplet/results", since=mark)}) >= 6, 30, "unacknowledged results again")
+        f"{P}/control/proplet/results", since=mark)}) >= 7, 30, "unacknowledged results again")
 
 
 if __name__ == "__main__":
