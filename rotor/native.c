@@ -276,8 +276,7 @@ static bool do_bulk(struct rotor_instance *in, struct native_state *s, struct me
 		}
 		s->ctx.fuel -= (int32_t)x.cost;
 		s->pending = how == BULK_AGAIN;
-		if ((s->ctx.fuel < 0 && !next_slice(m, &s->ctx)) ||
-		    (s->pending && interrupted(m))) {
+		if ((s->ctx.fuel < 0 && !next_slice(m, &s->ctx)) || interrupted(m)) {
 			*why = STOP_FUEL;
 			return false;
 		}
