@@ -50,14 +50,15 @@ def network_of_our_own():
 
 
 class Reaction:
-    """How fast a board answers, without the host's share: the longest time for which a thread of each
-    of the board's emulator, the broker and this program was ready to run and had no processor."""
+    """How fast a board answers, without the host's share: how long what a message passes was ready to
+    run and had no processor. That is the longest wait of the threads of each process, and the waits
+    of this program's threads that read and pass on; its main thread only looks on."""
 
     def __init__(self, *processes):
         self.processes, self.waits, self.all, self.own = processes, [], [], []
 
     def _waits(self):
-        """{thread's file: ns}, by process."""
+        """{thread's file: ns} of this program and of each process."""
         found = []
         for pid in (os.getpid(), *(p.pid for p in self.processes)):
             threads = {}
@@ -67,6 +68,7 @@ class Reaction:
                 except OSError:
                     pass  # that thread has ended
             found.append(threads)
+        found[0].pop(pathlib.Path(f"/proc/{os.getpid()}/task/{os.getpid()}/schedstat"), None)
         return found
 
     def begin(self):
@@ -74,8 +76,9 @@ class Reaction:
 
     def end(self, seconds):
         """It took that long since begin()."""
-        host = sum(max((ns - before.get(path, ns) for path, ns in now.items()), default=0)
-                   for before, now in zip(self.waits, self._waits())) / 1e9
+        bench, *others = ([ns - before.get(path, ns) for path, ns in now.items()]
+                          for before, now in zip(self.waits, self._waits()))
+        host = (sum(bench) + sum(max(o, default=0) for o in others)) / 1e9
         self.all.append(seconds)
         self.own.append(max(0.0, seconds - host))
 
