@@ -4,7 +4,7 @@
  *
  * In:    blocks of the agent's pool (module bytes, bookkeeping), WAMR's pool (all else)
  * Out:   the rows of agent_engine_wamr
- * Owns:  WAMR's runtime; a thread for each call that is under way
+ * Owns:  WAMR's runtime; a thread for each call that is under way (sync.h)
  * States of an instance:
  *        IDLE --call, run--> RUNNING <--> PENDING (a host function waits for its answer)
  *                               +--> DONE or TRAPPED --call--> ...
@@ -17,15 +17,15 @@
  */
 #include "port/wamr/wamr.h"
 
-#include <pthread.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include <wasm_export.h>
 
 #include "agent/host.h"
 #include "agent/host_list.h"
+#include "port/wamr/sync.h"
 
 enum {
 	SLICE_MS = 10,
@@ -33,7 +33,7 @@ enum {
 	FRAMES_MAX = 8,
 	FRAME_NAME_BYTES = 48,
 	NATIVES_MAX = 24,
-	THREAD_STACK_BYTES = 256 * 1024, /* of the interpreter itself; WAMR keeps room below it */
+	TRACE_BYTES = 640,
 };
 
 struct agent_module {
@@ -65,9 +65,7 @@ struct agent_instance {
 	wasm_module_inst_t wasm;
 	wasm_exec_env_t env;
 	wasm_function_inst_t func;
-	pthread_t thread;
-	pthread_mutex_t lock;
-	pthread_cond_t changed;
+	struct sync sync;
 	enum state state;
 	bool threaded, inside, answered, quit, interrupted, exited;
 	uint32_t arg_count, result_count;
@@ -96,9 +94,9 @@ static void native(wasm_exec_env_t env, uint64_t *cells)
 	for (uint32_t k = 0; types[k] != ')'; k++) {
 		call.arg[k] = types[k] == 'i' || types[k] == 'f' ? (uint32_t)cells[k] : cells[k];
 	}
-	pthread_mutex_lock(&i->lock);
+	sync_lock(&i->sync);
 	while (!i->inside && !i->quit) {
-		pthread_cond_wait(&i->changed, &i->lock);
+		sync_wait(&i->sync);
 	}
 	if (!i->quit) {
 		how = row->fn(i->run, &call);
@@ -106,9 +104,9 @@ static void native(wasm_exec_env_t env, uint64_t *cells)
 	if (how == ROTOR_HOST_LATER) {
 		i->answered = false;
 		i->state = PENDING;
-		pthread_cond_broadcast(&i->changed);
+		sync_tell(&i->sync);
 		while (!(i->answered && i->state == RUNNING) && !i->quit) {
-			pthread_cond_wait(&i->changed, &i->lock);
+			sync_wait(&i->sync);
 		}
 		call.result = (uint32_t)i->answer;
 		call.trap = i->answer_trap;
@@ -120,7 +118,7 @@ static void native(wasm_exec_env_t env, uint64_t *cells)
 	} else if (strchr(types, ')')[1] != 0) {
 		cells[0] = call.result;
 	}
-	pthread_mutex_unlock(&i->lock);
+	sync_unlock(&i->sync);
 }
 
 #define X(name, type, fn) {name, (void *)native, "(" type, NULL},
@@ -478,7 +476,6 @@ static enum rotor_err instantiate(void *block, size_t block_bytes, struct agent_
 				  struct agent_instance **out, struct rotor_diag *diag)
 {
 	struct agent_instance *i = block;
-	pthread_condattr_t monotonic;
 
 	if (block_bytes < sizeof(*i)) {
 		return fail(diag, ROTOR_ERR_MEMORY, "no room for the instance", "");
@@ -488,11 +485,7 @@ static enum rotor_err instantiate(void *block, size_t block_bytes, struct agent_
 	i->module = module;
 	i->run = run;
 	TRY(instantiate_in_pool(i, limits, diag));
-	pthread_mutex_init(&i->lock, NULL);
-	pthread_condattr_init(&monotonic);
-	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-	pthread_cond_init(&i->changed, &monotonic);
-	pthread_condattr_destroy(&monotonic);
+	sync_init(&i->sync);
 	*out = i;
 	return ROTOR_OK;
 }
@@ -500,28 +493,28 @@ static enum rotor_err instantiate(void *block, size_t block_bytes, struct agent_
 /* Takes the lines "#00: 0x0042 - name" of WAMR's backtrace. */
 static void take_frames(struct agent_instance *i)
 {
-	char text[1024] = "", *line = text;
-	unsigned offset;
+	char text[TRACE_BYTES] = "", *line = text, *name;
 
 	wasm_runtime_dump_call_stack_to_buf(i->env, text, sizeof(text) - 1);
-	while (i->frame_count < FRAMES_MAX && line != NULL && (line = strchr(line, '#')) != NULL) {
-		if (sscanf(line, "#%*u: 0x%x - %47[^\n]", &offset,
-			   i->frames[i->frame_count].name) != 2) {
+	while (i->frame_count < FRAMES_MAX && (line = strstr(line, ": 0x")) != NULL) {
+		i->frames[i->frame_count].offset = (uint32_t)strtoul(line + 4, &name, 16);
+		if (strncmp(name, " - ", 3) != 0) {
 			break;
 		}
-		i->frames[i->frame_count++].offset = offset;
-		line = strchr(line, '\n');
+		line = name + strcspn(name, "\n");
+		snprintf(i->frames[i->frame_count++].name, FRAME_NAME_BYTES, "%.*s",
+			 (int)(line - name - 3), name + 3);
 	}
 }
 
-static void *thread(void *user)
+static void thread(void *user)
 {
 	struct agent_instance *i = user;
 	bool ok = wasm_runtime_init_thread_env();
 
 	ok = ok && wasm_runtime_call_wasm_a(i->env, i->func, i->result_count, i->results,
 					    i->arg_count, i->args);
-	pthread_mutex_lock(&i->lock);
+	sync_lock(&i->sync);
 	if (!ok) {
 		const char *why = wasm_runtime_get_exception(i->wasm);
 
@@ -532,34 +525,32 @@ static void *thread(void *user)
 		take_frames(i);
 	}
 	i->state = ok ? DONE : TRAPPED;
-	pthread_cond_broadcast(&i->changed);
-	pthread_mutex_unlock(&i->lock);
+	sync_tell(&i->sync);
+	sync_unlock(&i->sync);
 	wasm_runtime_destroy_thread_env();
-	return NULL;
 }
 
 static void join(struct agent_instance *i)
 {
 	if (i->threaded) {
-		pthread_join(i->thread, NULL);
+		sync_thread_join(&i->sync);
 		i->threaded = false;
 	}
 }
 
 static void release(struct agent_instance *i)
 {
-	pthread_mutex_lock(&i->lock);
+	sync_lock(&i->sync);
 	i->quit = true;
 	if (i->threaded && (i->state == RUNNING || i->state == PENDING)) {
 		wasm_runtime_terminate(i->wasm);
 	}
-	pthread_cond_broadcast(&i->changed);
-	pthread_mutex_unlock(&i->lock);
+	sync_tell(&i->sync);
+	sync_unlock(&i->sync);
 	join(i);
 	wasm_runtime_destroy_exec_env(i->env);
 	wasm_runtime_deinstantiate(i->wasm);
-	pthread_cond_destroy(&i->changed);
-	pthread_mutex_destroy(&i->lock);
+	sync_end(&i->sync);
 }
 
 /* ---- calls -------------------------------------------------------------------------------------*/
@@ -614,28 +605,16 @@ static enum rotor_err call(struct agent_instance *i, uint32_t func_idx,
 
 static bool thread_start(struct agent_instance *i)
 {
-	pthread_attr_t attr;
-	int err;
-
-	pthread_attr_init(&attr);
-	pthread_attr_setstacksize(&attr, THREAD_STACK_BYTES);
 	i->state = RUNNING;
-	err = pthread_create(&i->thread, &attr, thread, i);
-	pthread_attr_destroy(&attr);
-	i->threaded = err == 0;
+	i->threaded = sync_thread_start(&i->sync, thread, i);
 	return i->threaded;
 }
 
 static void wait_while_running(struct agent_instance *i)
 {
-	struct timespec end;
+	int64_t end = sync_now_ms() + SLICE_MS;
 
-	clock_gettime(CLOCK_MONOTONIC, &end);
-	end.tv_nsec += SLICE_MS * 1000000l;
-	end.tv_sec += end.tv_nsec / 1000000000l;
-	end.tv_nsec %= 1000000000l;
-	while (i->state == RUNNING && !i->interrupted &&
-	       pthread_cond_timedwait(&i->changed, &i->lock, &end) == 0) {
+	while (i->state == RUNNING && !i->interrupted && sync_wait_until(&i->sync, end)) {
 	}
 }
 
@@ -643,7 +622,7 @@ static enum agent_run_status run(struct agent_instance *i, uint64_t fuel)
 {
 	enum state state;
 
-	pthread_mutex_lock(&i->lock);
+	sync_lock(&i->sync);
 	if (i->state == IDLE && !thread_start(i)) {
 		i->state = TRAPPED;
 		snprintf(i->trap_text, sizeof(i->trap_text), "no thread for the program");
@@ -651,11 +630,11 @@ static enum agent_run_status run(struct agent_instance *i, uint64_t fuel)
 		i->state = RUNNING;
 	}
 	i->inside = true;
-	pthread_cond_broadcast(&i->changed);
+	sync_tell(&i->sync);
 	wait_while_running(i);
 	i->inside = i->interrupted = false;
 	state = i->state;
-	pthread_mutex_unlock(&i->lock);
+	sync_unlock(&i->sync);
 	return state == DONE      ? AGENT_RUN_DONE
 	       : state == TRAPPED ? AGENT_RUN_TRAP
 	       : state == PENDING ? AGENT_RUN_LATER
@@ -664,11 +643,11 @@ static enum agent_run_status run(struct agent_instance *i, uint64_t fuel)
 
 static void answer(struct agent_instance *i, int32_t result, const char *trap)
 {
-	pthread_mutex_lock(&i->lock);
+	sync_lock(&i->sync);
 	i->answer = result;
 	i->answer_trap = trap;
 	i->answered = true;
-	pthread_mutex_unlock(&i->lock);
+	sync_unlock(&i->sync);
 }
 
 /* No host function of this engine is asked again: those are of WASI. */
@@ -686,10 +665,10 @@ static uint32_t heap_alloc(struct agent_instance *i, uint32_t bytes)
 
 static void interrupt(struct agent_instance *i)
 {
-	pthread_mutex_lock(&i->lock);
+	sync_lock(&i->sync);
 	i->interrupted = true;
-	pthread_cond_broadcast(&i->changed);
-	pthread_mutex_unlock(&i->lock);
+	sync_tell(&i->sync);
+	sync_unlock(&i->sync);
 }
 
 static uint32_t results(struct agent_instance *i, struct rotor_value *out, uint32_t cap)

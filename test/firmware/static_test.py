@@ -86,7 +86,8 @@ def test_defaults_within_ranges(l):
 def test_own_options_exist(l):
     """CONFIG_PROPLET_* in sources, builds and .conf files are options of our Kconfig."""
     known = kconfig().keys()
-    files = [p for p in [*APP.rglob("*.[ch]"), *APP.rglob("CMakeLists.txt"), *conf_files()]]
+    files = [p for p in [*APP.rglob("*.[ch]"), *(ROOT / "port/wamr").glob("*.[ch]"),
+                         *APP.rglob("CMakeLists.txt"), *conf_files()]]
     for path in files:
         for name in re.findall(r"CONFIG_(PROPLET_[A-Z0-9_]+)", path.read_text()):
             expect(name in known, f"{path.name}: CONFIG_{name} is no option")
@@ -151,7 +152,7 @@ def test_yaml(l):
 
 def test_tests_load(l):
     """They borrow from the Linux worker's tests: a name that is gone there shows here."""
-    for name in ("firmware_test.py", "life_test.py", "tls_test.py", "real_test.py"):
+    for name in ("firmware_test.py", "life_test.py", "tls_test.py", "wamr_test.py", "real_test.py"):
         status, out, err = l.run([sys.executable, ROOT / "test" / "firmware" / name, "--list"])
         expect(status == 0 and out, err)
 

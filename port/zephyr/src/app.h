@@ -39,6 +39,17 @@ void events_start(void);
 
 void actions_do(const struct agent_actions *actions);
 
+/* ---- wamr.c: the engine, started; to be called once ---- */
+
+#if defined(CONFIG_PROPLET_ENGINE_WAMR)
+const struct agent_engine *engine(void);
+#else
+static inline const struct agent_engine *engine(void)
+{
+	return &agent_engine_rotor;
+}
+#endif
+
 /* ---- trust.c: whose native images it runs ---- */
 
 /* With CONFIG_PROPLET_NATIVE: the keys of the settings. Lent for good. */

@@ -55,8 +55,8 @@ static const struct agent_limits limits = {
 static void agent_start(void)
 {
 	size_t needed = agent_mem_bytes(&limits);
-	enum agent_err err = agent_init(&app_agent, &config, &limits, &agent_engine_rotor,
-					agent_mem, sizeof(agent_mem), pool, sizeof(pool));
+	enum agent_err err = agent_init(&app_agent, &config, &limits, engine(), agent_mem,
+					sizeof(agent_mem), pool, sizeof(pool));
 
 	if (err == AGENT_ERR_MEMORY) {
 		LOG_ERR("CONFIG_PROPLET_AGENT_BYTES is %u, these limits need %u",
