@@ -220,6 +220,7 @@ static void event_step(struct manager *m, const struct manager_event *e)
 		break;
 	case MANAGER_EVENT_GROUP_ADD:
 	case MANAGER_EVENT_GROUP_READY:
+	case MANAGER_EVENT_GROUP_DROP:
 	case MANAGER_EVENT_GROUP_START:
 	case MANAGER_EVENT_GROUP_STOP:
 		group_step(m, e);

@@ -242,8 +242,9 @@ enum manager_event_kind {
 	MANAGER_EVENT_RESULT,
 	MANAGER_EVENT_GROUP_ADD,   /* a job or workflow becomes live; its tasks follow */
 	MANAGER_EVENT_GROUP_READY, /* with what they depend on: before that, none of them begins */
-	MANAGER_EVENT_TASK_ADD,    /* a task becomes live, idle or as it was stored */
-	MANAGER_EVENT_TASK_DEPEND, /* both tasks are live */
+	MANAGER_EVENT_GROUP_DROP, /* not all of it found room: it leaves, unless a part goes on already */
+	MANAGER_EVENT_TASK_ADD,      /* a task becomes live, idle or as it was stored */
+	MANAGER_EVENT_TASK_DEPEND,   /* both tasks are live */
 	MANAGER_EVENT_TASK_REPORTED, /* at start: a node's result of a broadcast is stored already */
 	MANAGER_EVENT_TASK_SCHEDULE,
 	MANAGER_EVENT_TASK_SEND, /* a start that waited for an image goes out, if it still counts */

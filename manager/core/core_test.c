@@ -52,6 +52,32 @@ TEST(a_full_node_makes_it_wait)
 	EXPECT_EQ(STARTS("u", "a", 1), 1);
 }
 
+TEST(many_that_ask_as_much_are_passed_over)
+{
+	struct manager_task_spec s = spec("first");
+	char id[16];
+
+	begin();
+	node_full("a", true, 0, 100000);
+	s.queue = true;
+	s.need.memory_bytes = 50000;
+	start(s);
+	for (int i = 0; i < 600; i++) {
+		snprintf(id, sizeof(id), "big%d", i);
+		s.id = id;
+		s.need.memory_bytes = 200000 + (uint32_t)i % 20;
+		EXPECT_EQ(start(s), MANAGER_ANSWER_QUEUED);
+	}
+	s.id = "small";
+	s.need.memory_bytes = 60000;
+	EXPECT_EQ(start(s), MANAGER_ANSWER_QUEUED);
+	done("first", "a", 1);
+	pass(1000);
+	EXPECT_EQ(STARTS("small", "a", 1), 1);
+	EXPECT_EQ(STARTS(NULL, NULL, 0), 2);
+	EXPECT_EQ(manager_task_find(m, "big599")->why.verdict, PLACEMENT_POOL);
+}
+
 TEST(a_started_task_does_not_start_again)
 {
 	begin();
@@ -668,6 +694,7 @@ TEST_MAIN(
 	T(a_result_counts_once)
 	T(no_node_is_an_error_unless_it_may_wait)
 	T(a_full_node_makes_it_wait)
+	T(many_that_ask_as_much_are_passed_over)
 	T(a_started_task_does_not_start_again)
 	T(stop_waits_for_the_node)
 	T(a_stop_is_repeated_then_given_up)

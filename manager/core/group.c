@@ -336,6 +336,10 @@ void group_step(struct manager *m, const struct manager_event *e)
 		g->loading = false;
 		act_answer(m, e->request, MANAGER_ANSWER_OK, NULL);
 		evaluate_all(m, g);
+	} else if (e->kind == MANAGER_EVENT_GROUP_DROP) {
+		act_answer(m, e->request, MANAGER_ANSWER_OK, NULL);
+		g->loading = g->open != 0;
+		group_close_if_over(m, g);
 	} else if (e->kind == MANAGER_EVENT_GROUP_STOP) {
 		act_answer(m, e->request, MANAGER_ANSWER_OK, NULL);
 		group_halt(m, g, true);

@@ -263,6 +263,26 @@ TEST(restored_tasks_go_on)
 	EXPECT_EQ(STATE("t"), MANAGER_COMPLETED);
 }
 
+TEST(a_group_without_room_leaves)
+{
+	struct manager_event e = {.kind = MANAGER_EVENT_TASK_ADD};
+	enum manager_answer last = MANAGER_ANSWER_OK;
+	char id[16];
+
+	begin();
+	group("g", MANAGER_GROUP_JOB, MANAGER_JOB_PARALLEL);
+	for (int i = 0; last == MANAGER_ANSWER_OK; i++) {
+		snprintf(id, sizeof(id), "t%d", i);
+		e.u.add.spec = spec(id);
+		e.u.add.group_id = "g";
+		last = step(e);
+	}
+	EXPECT_EQ(last, MANAGER_ANSWER_FULL);
+	EXPECT_EQ(group_command(MANAGER_EVENT_GROUP_DROP, "g"), MANAGER_ANSWER_OK);
+	EXPECT(manager_group_find(m, "g") == NULL);
+	EXPECT_EQ(live(), 0);
+}
+
 /* A workflow "b waits for a" after a restart, in the middle of a. */
 static void restored_pair(void)
 {
@@ -525,6 +545,7 @@ TEST_MAIN(
 	T(a_schedule_fires_and_skips_when_late)
 	T(restored_tasks_go_on)
 	T(a_restored_workflow_waits_as_before)
+	T(a_group_without_room_leaves)
 	T(a_restored_broadcast_ends)
 	T(full_tables_say_so)
 	T(a_random_world_holds_the_rules))

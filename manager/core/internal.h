@@ -8,6 +8,9 @@
 /* Room that one unit of work may need in the action list; the pump stops below it. */
 #define ACTIONS_PER_WORK 12
 
+/* Needs that a sweep of the queue remembers. */
+#define SWEPT_MAX 8
+
 /* Open-addressed map from an id to an index; slots hold index + 1, 0 is empty. */
 struct index {
 	uint32_t *slots;
@@ -47,6 +50,13 @@ struct manager {
 	uint32_t sweep;         /* queued task to look at next; MANAGER_NONE: no sweep goes on */
 	bool sweep_wanted;      /* something may fit now that did not */
 	uint64_t sweep_after_ms;
+	uint64_t sweep_judged; /* nodes looked at in this sweep */
+	struct swept {
+		struct placement_need need;
+		struct placement_reason why;
+		uint32_t why_count;
+	} swept[SWEPT_MAX]; /* needs that nothing fitted in this sweep */
+	uint32_t swept_count;
 	uint64_t balance_after_ms;
 	uint32_t broadcast_words;
 	uint32_t alive_serial;

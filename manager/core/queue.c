@@ -5,14 +5,18 @@
  * When a node gains room, the queue is searched for what fits that node (queue_place_on). When the
  * search ends early, a sweep walks the whole queue a few tasks at a time.
  *
- * Rules: in_queue == the task's phase is QUEUED.
- * Bounds: QUEUE_LOOK tasks per node that gains room; SWEEP_JUDGEMENTS per step.
+ * Rules: 1. in_queue == the task's phase is QUEUED.
+ *        2. What needs as much as another task that found nothing in this sweep is not tried: a long queue of
+ *           like tasks before a full fleet costs one search.
+ * Bounds: QUEUE_LOOK tasks per node that gains room; SWEEP_JUDGEMENTS per step; a sweep that took long is
+ *         followed by a pause of a hundred times as long, more or less.
  */
 #include "manager/core/internal.h"
 
 #define QUEUE_LOOK       256
 #define SWEEP_JUDGEMENTS 65536
-#define SWEEP_EVERY_MS   500 /* at most */
+#define SWEEP_EVERY_MS   500  /* at most */
+#define SWEEP_PAUSE      1000 /* judgements for which the next sweep waits one millisecond longer */
 #define VICTIMS_MAX      4
 
 void queue_add(struct manager *m, struct manager_task *t)
@@ -260,25 +264,70 @@ void queue_place_on(struct manager *m, struct manager_node *n)
 	}
 }
 
+/* Whether whoever does not find room for b finds none for a either; a's priority is not higher. */
+static bool asks_as_much(const struct placement_need *a, const struct placement_need *b)
+{
+	return a->pin_hash == b->pin_hash && a->requires_count == b->requires_count &&
+	       memcmp(a->requires, b->requires, a->requires_count * sizeof(a->requires[0])) == 0 &&
+	       memcmp(a->avoid, b->avoid, sizeof(a->avoid)) == 0 &&
+	       a->memory_bytes >= b->memory_bytes && a->flash_bytes >= b->flash_bytes &&
+	       a->battery_percent_min >= b->battery_percent_min && a->mains >= b->mains;
+}
+
+static const struct swept *swept_before(const struct manager *m, const struct manager_task *t)
+{
+	for (uint32_t i = 0; i < m->swept_count && !t->is_broadcast; i++) {
+		if (asks_as_much(&t->need, &m->swept[i].need)) {
+			return &m->swept[i];
+		}
+	}
+	return NULL;
+}
+
+static void sweep_begin(struct manager *m)
+{
+	m->sweep_wanted = false;
+	m->sweep_after_ms = m->now_ms + SWEEP_EVERY_MS;
+	m->sweep_judged = 0;
+	m->swept_count = 0;
+	m->sweep = queue_after(m, NULL);
+}
+
+static uint32_t sweep_one(struct manager *m, struct manager_task *t)
+{
+	const struct swept *before = swept_before(m, t);
+
+	if (before != NULL) {
+		t->why = before->why;
+		t->why_count = before->why_count;
+		return 1;
+	}
+	if (!queue_place(m, t) && !t->is_broadcast && m->swept_count < SWEPT_MAX) {
+		m->swept[m->swept_count++] = (struct swept){t->need, t->why, t->why_count};
+	}
+	return m->nodes_high + 1;
+}
+
 bool queue_sweep(struct manager *m)
 {
 	uint32_t judged = 0;
 
 	if (m->sweep == MANAGER_NONE && m->sweep_wanted && m->now_ms >= m->sweep_after_ms) {
-		m->sweep_wanted = false;
-		m->sweep_after_ms = m->now_ms + SWEEP_EVERY_MS;
-		m->sweep = queue_after(m, NULL);
+		sweep_begin(m);
 	}
 	while (m->sweep != MANAGER_NONE) {
 		struct manager_task *t = &m->tasks[m->sweep];
 
 		if (judged > SWEEP_JUDGEMENTS ||
 		    m->out->count + 2 * ACTIONS_PER_WORK > MANAGER_ACTIONS_MAX) {
+			m->sweep_judged += judged;
 			return false;
 		}
-		judged += m->nodes_high + 1;
 		m->sweep = queue_after(m, t);
-		(void)queue_place(m, t);
+		judged += sweep_one(m, t);
 	}
+	m->sweep_judged += judged;
+	m->sweep_after_ms = BASE_MAX(m->sweep_after_ms, m->now_ms + m->sweep_judged / SWEEP_PAUSE);
+	m->sweep_judged = 0;
 	return true;
 }

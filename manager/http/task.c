@@ -603,7 +603,7 @@ bool group_load(struct service *s, const char *id, bool is_job, char *error, siz
 {
 	struct store_task_filter f = {.state = -1, .oldest_first = true};
 	struct manager_event e = {.kind = MANAGER_EVENT_GROUP_ADD};
-	struct manager_event ready = {.kind = MANAGER_EVENT_GROUP_READY};
+	struct manager_event after = {0};
 	struct load l = {s, json_array()};
 	bool ok;
 
@@ -624,10 +624,9 @@ bool group_load(struct service *s, const char *id, bool is_job, char *error, siz
 	}
 	ok = service_event(s, &e) != MANAGER_ANSWER_FULL &&
 	     add_all(s, l.specs, id, error, error_bytes);
-	if (ok) {
-		ready.u.group.id = id;
-		(void)service_event(s, &ready);
-	}
+	after.kind = ok ? MANAGER_EVENT_GROUP_READY : MANAGER_EVENT_GROUP_DROP;
+	after.u.group.id = id;
+	(void)service_event(s, &after);
 	json_decref(l.specs);
 	return ok;
 }

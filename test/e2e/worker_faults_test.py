@@ -226,7 +226,7 @@ def test_rebooted_while_the_broker_is_away(l):
     s = Side(l, through=l.link)
     short = {s.start(wat(WORK), function="work", inputs=[str(i)], epoch=4): str(i) for i in range(3)}
     wait_until(lambda: all(s.results(t) for t in short), 10, "short ones")
-    long = {s.start(wat(LONG), function="work", inputs=[str(i), "1500000000"], epoch=4,
+    long = {s.start(wat(LONG), function="work", inputs=[str(i), "800000000"], epoch=4,
                     policy="keep"): str(i) for i in range(10, 13)}
     spin = s.start(spin_wasm(), function="spin", epoch=4, policy="keep", limits={"time_ms": 1500})
     s.ear.wait(f"{P}/control/proplet/alive", lambda m: {*long, spin} <= {
