@@ -513,6 +513,21 @@ static void on_gone(struct sim_world *w, const struct wire_gone *m)
 	step(w, &e);
 }
 
+/* What a refusal says about room, as the manager's port reads it. */
+static void told_room(const char *error, struct manager_event *e)
+{
+	unsigned long long need;
+	unsigned have;
+
+	e->u.result.busy = strstr(error, "every task slot is taken") != NULL;
+	if (sscanf(error, "refused: no room: needs %llu bytes, the largest free block is %u", &need,
+		   &have) == 2 &&
+	    need <= UINT32_MAX) {
+		e->u.result.need_bytes = (uint32_t)need;
+		e->u.result.have_bytes = have;
+	}
+}
+
 static void on_results(struct sim_world *w, const struct wire_results *m)
 {
 	struct manager_event e = {.kind = MANAGER_EVENT_RESULT};
@@ -530,6 +545,9 @@ static void on_results(struct sim_world *w, const struct wire_results *m)
 			    : WIRE_HAS(m, results, reason)
 				    ? manager_reason_of(wire_words_REASON[m->reason])
 				    : MANAGER_REASON_OTHER;
+	if (!e.u.result.ok) {
+		told_room(m->error.at, &e);
+	}
 	w->boss->result_ok = e.u.result.ok;
 	world_tell(w, m->task_id.at, "result of epoch %u from %s: %s", e.u.result.epoch,
 		   m->proplet_id.at, m->error.bytes != 0 ? m->error.at : "done");
@@ -639,28 +657,31 @@ static void add_task(struct sim_world *w, const struct sim_task *t)
 	step(w, &e);
 }
 
-static void group_ready(struct sim_world *w, const struct sim_group *g)
+static void group_event(struct sim_world *w, const struct sim_group *g,
+			enum manager_event_kind kind)
 {
-	struct manager_event e = {.kind = MANAGER_EVENT_GROUP_READY};
+	struct manager_event e = {.kind = kind};
 
 	e.u.group.id = g->id;
 	step(w, &e);
 }
 
-/* A group and its tasks become live, as they are in the store. */
-static void add_group(struct sim_world *w, const struct sim_group *g)
+/* A group and its tasks become live, as they are in the store; false when there is no room for all. */
+static bool add_group(struct sim_world *w, const struct sim_group *g)
 {
 	struct manager_event e = {.kind = MANAGER_EVENT_GROUP_ADD};
+	bool all = true;
 
 	e.u.group.id = g->id;
 	e.u.group.kind = (enum manager_group_kind)g->kind;
 	e.u.group.mode = (enum manager_job_mode)g->mode;
 	step(w, &e);
 	if (w->mutation == SIM_MUTATION_EARLY_STEP) {
-		group_ready(w, g);
+		group_event(w, g, MANAGER_EVENT_GROUP_READY);
 	}
 	for (uint32_t i = g->first; i < g->first + g->count; i++) {
 		add_task(w, &w->tasks[i]);
+		all = all && manager_task_find(w->boss->core, w->tasks[i].id) != NULL;
 	}
 	for (uint32_t i = g->first; i < g->first + g->count; i++) {
 		for (uint32_t k = 0; k < w->tasks[i].after_count; k++) {
@@ -670,7 +691,8 @@ static void add_group(struct sim_world *w, const struct sim_group *g)
 			step(w, &e);
 		}
 	}
-	group_ready(w, g);
+	group_event(w, g, all ? MANAGER_EVENT_GROUP_READY : MANAGER_EVENT_GROUP_DROP);
+	return all;
 }
 
 static uint8_t behaviour(struct sim_world *w)
@@ -766,7 +788,9 @@ static void group_arrival(struct sim_world *w)
 	struct manager_event e = {.kind = MANAGER_EVENT_GROUP_START};
 	struct sim_group *g = new_group(w);
 
-	add_group(w, g);
+	if (!add_group(w, g)) {
+		return;
+	}
 	e.u.group.id = g->id;
 	e.request = GROUP_REQUESTS + (uint64_t)(g - w->groups) + 1;
 	step(w, &e);
@@ -892,7 +916,7 @@ static void restore(struct sim_world *w)
 		if (g == NULL) {
 			add_task(w, t);
 		} else if (manager_group_find(w->boss->core, g->id) == NULL) {
-			add_group(w, g);
+			(void)add_group(w, g);
 		}
 	}
 }
