@@ -20,6 +20,7 @@ LONG = """(module (func (export "work") (param i32 i32) (result i32) (local i32)
     (loop (local.set 2 (i32.add (local.get 2) (i32.const 1)))
           (br_if 0 (i32.lt_u (local.get 2) (local.get 1))))
     (local.get 0)))"""
+ROUNDS = 800000000  # of LONG, each a few seconds; boards set fewer
 
 
 class Ledger:
@@ -226,7 +227,7 @@ def test_rebooted_while_the_broker_is_away(l):
     s = Side(l, through=l.link)
     short = {s.start(wat(WORK), function="work", inputs=[str(i)], epoch=4): str(i) for i in range(3)}
     wait_until(lambda: all(s.results(t) for t in short), 10, "short ones")
-    long = {s.start(wat(LONG), function="work", inputs=[str(i), "800000000"], epoch=4,
+    long = {s.start(wat(LONG), function="work", inputs=[str(i), str(ROUNDS)], epoch=4,
                     policy="keep"): str(i) for i in range(10, 13)}
     spin = s.start(spin_wasm(), function="spin", epoch=4, policy="keep", limits={"time_ms": 1500})
     s.ear.wait(f"{P}/control/proplet/alive", lambda m: {*long, spin} <= {

@@ -21,6 +21,8 @@ side.Side = Side  # before the next two are loaded: their Side is this one
 import worker_faults_test  # noqa: E402
 import worker_test  # noqa: E402
 
+worker_faults_test.ROUNDS = 6000000 if BOARD == "mps2_an385" else 20000000
+
 # Tests of the Linux worker that mean the same on a device.
 SHARED = """announces_itself will_says_gone says_goodbye heartbeat_keeps_its_pace
 values_of_every_type start_function_and_initialize errors_name_the_reason
