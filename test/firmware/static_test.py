@@ -152,7 +152,7 @@ def test_yaml(l):
 
 def test_tests_load(l):
     """They borrow from the Linux worker's tests: a name that is gone there shows here."""
-    for name in ("firmware_test.py", "life_test.py", "tls_test.py", "wamr_test.py", "real_test.py"):
+    for name in ("firmware_test.py", "life_test.py", "tls_test.py", "wamr_test.py", "network_test.py", "real_test.py"):
         status, out, err = l.run([sys.executable, ROOT / "test" / "firmware" / name, "--list"])
         expect(status == 0 and out, err)
 

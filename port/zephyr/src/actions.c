@@ -9,7 +9,7 @@
 #include "mqtt.h"
 #include "settings.h"
 
-LOG_MODULE_DECLARE(proplet);
+LOG_MODULE_DECLARE(proplet, CONFIG_PROPLET_LOG_LEVEL);
 
 static void run_slice(const struct agent_slice *slice)
 {

@@ -19,7 +19,7 @@
 #include "net.h"
 #include "settings.h"
 
-LOG_MODULE_REGISTER(proplet, LOG_LEVEL_INF);
+LOG_MODULE_REGISTER(proplet, CONFIG_PROPLET_LOG_LEVEL);
 
 struct agent *app_agent;
 K_MUTEX_DEFINE(app_lock);

@@ -33,7 +33,7 @@
 #include "settings.h"
 #include "tls.h"
 
-LOG_MODULE_DECLARE(proplet);
+LOG_MODULE_DECLARE(proplet, CONFIG_PROPLET_LOG_LEVEL);
 
 #define SUBSCRIBE_ID   0xffff
 #define ANSWERS_MAX    24

@@ -22,7 +22,7 @@
 
 #include "compat.h"
 
-LOG_MODULE_DECLARE(proplet);
+LOG_MODULE_DECLARE(proplet, CONFIG_PROPLET_LOG_LEVEL);
 
 #define DNS_MS 4000
 

@@ -22,7 +22,7 @@
 #include "net.h"
 #include "settings.h"
 
-LOG_MODULE_DECLARE(proplet);
+LOG_MODULE_DECLARE(proplet, CONFIG_PROPLET_LOG_LEVEL);
 
 #define WORDS_MAX 8
 

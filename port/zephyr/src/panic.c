@@ -21,7 +21,7 @@
 #include "compat.h"
 #include "mqtt.h"
 
-LOG_MODULE_DECLARE(proplet);
+LOG_MODULE_DECLARE(proplet, CONFIG_PROPLET_LOG_LEVEL);
 
 #define MAGIC           0x43494e50u
 #define REASON_WATCHDOG 0x100u /* beside Zephyr's own */

@@ -21,7 +21,7 @@
 #include <zephyr/storage/flash_map.h>
 #include <zephyr/sys/util.h>
 
-LOG_MODULE_DECLARE(proplet);
+LOG_MODULE_DECLARE(proplet, CONFIG_PROPLET_LOG_LEVEL);
 
 #define PARTITION_ID DT_FIXED_PARTITION_ID(DT_CHOSEN(proplet_settings))
 #define ID_JOURNAL   0x200

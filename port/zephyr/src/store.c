@@ -22,7 +22,7 @@
 #include "flashlog.h"
 #include "flashmap.h"
 
-LOG_MODULE_DECLARE(proplet);
+LOG_MODULE_DECLARE(proplet, CONFIG_PROPLET_LOG_LEVEL);
 
 static const struct flash_area *area;
 static struct flashlog modules;

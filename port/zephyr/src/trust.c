@@ -14,7 +14,7 @@
 #include "base/ed25519.h"
 #include "settings.h"
 
-LOG_MODULE_DECLARE(proplet);
+LOG_MODULE_DECLARE(proplet, CONFIG_PROPLET_LOG_LEVEL);
 
 enum {
 	KEY_BYTES = 32,

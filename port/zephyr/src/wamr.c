@@ -6,7 +6,7 @@
 #include "app.h"
 #include "port/wamr/wamr.h"
 
-LOG_MODULE_DECLARE(proplet);
+LOG_MODULE_DECLARE(proplet, CONFIG_PROPLET_LOG_LEVEL);
 
 static uint8_t heap[CONFIG_PROPLET_WAMR_HEAP_BYTES] __aligned(8);
 

@@ -13,7 +13,7 @@
 #include "app.h"
 #include "compat.h"
 
-LOG_MODULE_DECLARE(proplet);
+LOG_MODULE_DECLARE(proplet, CONFIG_PROPLET_LOG_LEVEL);
 
 #if defined(CONFIG_WATCHDOG)
 static const struct device *const watchdog = DEVICE_DT_GET_OR_NULL(DT_ALIAS(watchdog0));

@@ -18,7 +18,7 @@
 #include "net.h"
 #include "settings.h"
 
-LOG_MODULE_DECLARE(proplet);
+LOG_MODULE_DECLARE(proplet, CONFIG_PROPLET_LOG_LEVEL);
 
 #define STATIONS_MAX  2
 #define PAUSE_MS_MIN  1000
