@@ -650,6 +650,19 @@ def test_sensor_and_gpio(l):
     expect_eq((pins / "5").read_text(), "1\n", "pin 5")
 
 
+def test_prints_more_than_waits_for_it(l):
+    """A small worker keeps 128 printed bytes; the task is interrupted to take them."""
+    s = Side(l, "--pool", "40k")
+    s.expect_ok(wat("""(module (import "env" "puts" (func $puts (param i32) (result i32)))
+        (memory (export "memory") 1) (data (i32.const 64) "a line of forty bytes, with what ends it\\00")
+        (func (export "say") (param i32) (loop (drop (call $puts (i32.const 64)))
+            (br_if 0 (local.tee 0 (i32.sub (local.get 0) (i32.const 1)))))))"""), "",
+                function="say", inputs=["6"])
+    said = [m.json()["text"] for m in s.ear.all("#") if b'"text"' in m.payload]
+    expect_eq([t for t in said if "line" in t or "lost" in t],
+              ["a line of forty bytes, with what ends it"] * 6)
+
+
 def test_sleep_lets_others_run(l):
     s = Side(l, "--threads", "1")
     wasm = host('(import "proplet" "sleep_ms" (func $s (param i32) (result i32)))',

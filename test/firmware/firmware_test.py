@@ -33,7 +33,7 @@ lost_chunks_are_asked_again wrong_digest module_that_nobody_has stop_while_fetch
 image_through_a_proxy latent_and_invoke result_repeated_until_acknowledged stop_of_an_older_epoch
 lease_end lease_renewed host_publish_and_log host_bad_pointers kv_outlives_the_worker
 capabilities_off_unless_granted
-sleep_lets_others_run random_mutations""".split()
+prints_more_than_waits_for_it sleep_lets_others_run random_mutations""".split()
 FAULTS = """broker_killed worker_killed link_cut link_cut_in_a_transfer worker_killed_in_a_transfer
 results_wait_for_the_link stalled_link rebooted_while_the_broker_is_away""".split()
 
