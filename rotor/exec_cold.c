@@ -63,11 +63,16 @@ COLD_HANDLER(cold_fuel)
 
 /* ---- calls of other than own functions ---- */
 
-/* What the host function charged is paid; now is the time to stop for it. */
+/* What the host function charged is paid; now is the time to stop for it, or because it asked for
+ * that: for room for what the program prints. */
 #define ANSWERED(units)                                                                            \
 	do {                                                                                       \
 		RELOAD;                                                                            \
 		PC += (units);                                                                     \
+		if (UNLIKELY(exec_interrupted(X))) {                                               \
+			X->why = STOP_FUEL;                                                        \
+			LEAVE;                                                                     \
+		}                                                                                  \
 		CHARGE_AND_GO(0);                                                                  \
 	} while (0)
 

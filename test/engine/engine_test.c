@@ -14,8 +14,13 @@
 
 #define WORK_N 40
 
+static bool twice_interrupts;
+
 static enum rotor_host twice(struct rotor_call *call)
 {
+	if (twice_interrupts) {
+		rotor_interrupt(call->instance);
+	}
 	rotor_result_u32(call, rotor_arg_u32(call, 0) * 2);
 	return ROTOR_HOST_DONE;
 }
@@ -282,6 +287,31 @@ TEST(host_functions_stop_in_the_middle)
 	drop(&w);
 }
 
+/* One that has no room for more, say, is not called again before the run has ended. */
+TEST(a_host_function_that_interrupts_ends_the_run)
+{
+	struct world w = make((struct rotor_limits){.stack_bytes = 4096});
+	uint64_t want, fuel;
+	int runs = 0;
+
+	start(w.instance, "work", 10);
+	EXPECT_EQ(rotor_run(w.instance, UINT64_MAX), ROTOR_DONE);
+	want = (uint64_t)result(w.instance);
+	fuel = rotor_fuel_used(w.instance);
+	drop(&w);
+	w = make((struct rotor_limits){.stack_bytes = 4096});
+	twice_interrupts = true;
+	start(w.instance, "work", 10);
+	while (rotor_run(w.instance, UINT64_MAX) == ROTOR_FUEL) {
+		runs++;
+	}
+	twice_interrupts = false;
+	EXPECT_EQ(runs, 5); /* of ten rounds every second one calls it */
+	EXPECT_EQ((uint64_t)result(w.instance), want);
+	EXPECT_EQ(rotor_fuel_used(w.instance), fuel);
+	drop(&w);
+}
+
 TEST(stacks_of_every_size)
 {
 	for (uint32_t bytes = 32; bytes < 4096; bytes += 4) {
@@ -359,10 +389,11 @@ TEST(a_small_program_fits_in_40_kilobytes)
 	EXPECT_EQ(rotor_trap(instance), ROTOR_TRAP_MEMORY);
 }
 
-TEST_MAIN(T(every_block_too_small_to_load) T(every_block_too_small_to_instantiate)
-		  T(pieces_of_every_size_make_the_same_module) T(every_truncation_is_refused) T(
-			  slices_change_neither_result_nor_fuel) T(an_instance_moves_between_slices)
-			  T(host_functions_stop_in_the_middle) T(stacks_of_every_size)
+TEST_MAIN(T(every_block_too_small_to_load) T(every_block_too_small_to_instantiate) T(
+	pieces_of_every_size_make_the_same_module) T(every_truncation_is_refused)
+		  T(slices_change_neither_result_nor_fuel) T(an_instance_moves_between_slices) T(
+			  host_functions_stop_in_the_middle)
+			  T(a_host_function_that_interrupts_ends_the_run) T(stacks_of_every_size)
 				  T(deep_recursion_is_a_trap_and_the_instance_goes_on)
 					  T(an_instance_costs_at_most_a_kilobyte)
 						  T(a_small_program_fits_in_40_kilobytes))
