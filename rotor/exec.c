@@ -52,16 +52,6 @@ bool exec_next_slice(struct exec *x)
 	return x->slice >= 0;
 }
 
-/* What is left of the slice goes back, so that the next charge looks around. */
-static void look_around(struct exec *x)
-{
-	if (x->slice >= 0) {
-		x->budget += (uint32_t)x->slice;
-		x->granted -= (uint32_t)x->slice + 1u;
-		x->slice = -1;
-	}
-}
-
 /* ---- calls of other than own functions ---- */
 
 COLD bool exec_import(struct exec *x, uint32_t func, const uint16_t *pc, uint32_t *fp,
@@ -86,9 +76,6 @@ COLD bool exec_import(struct exec *x, uint32_t func, const uint16_t *pc, uint32_
 		instance_pay(in, &x->slice);
 	} while (how == ROTOR_HOST_AGAIN && !exec_interrupted(x) &&
 		 (x->slice >= 0 || exec_next_slice(x)));
-	if (exec_interrupted(x)) { /* by the host function, too: it prints, say */
-		look_around(x);
-	}
 	x->mem_bytes = in->memory != NULL ? in->memory->backed : 0;
 	x->trap = in->trap != ROTOR_TRAP_NONE ? in->trap : (uint8_t)ROTOR_TRAP_HOST;
 	x->why = (uint8_t)instance_stop(how);
