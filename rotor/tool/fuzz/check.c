@@ -61,10 +61,14 @@ static const struct rotor_env_ops env_ops = {env_write, env_clock, env_random};
 static const char *const env_args[] = {"program", "argument"};
 static const struct rotor_host_func *const env_tables[] = {rotor_wasi, rotor_libc};
 
+/* For the module, and for the one that is loaded in pieces. Static: a fresh megabyte for each
+ * input would take most of the fuzzer's time. */
+static _Alignas(8) uint8_t whole_block[MODULE_BLOCK_BYTES], pieces_block[MODULE_BLOCK_BYTES];
+
 struct machine {
 	struct rotor_env env;
 	struct rotor_imports imports;
-	void *module_block, *block;
+	void *block;
 	size_t block_bytes;
 	const struct rotor_module *module;
 	struct rotor_instance *instance;
@@ -141,10 +145,9 @@ static const struct rotor_module *load_both(void *block, const uint8_t *wasm, si
 					    unsigned variant)
 {
 	struct rotor_diag a, b;
-	void *other = must(malloc(MODULE_BLOCK_BYTES));
 	const struct rotor_module *whole =
 		load_whole(block, wasm, bytes, variant % 2 ? ROTOR_LOAD_BYTES_STAY : 0, &a);
-	const struct rotor_module *pieces = load_pieces(other, wasm, bytes, variant, &b);
+	const struct rotor_module *pieces = load_pieces(pieces_block, wasm, bytes, variant, &b);
 
 	AGREE((whole != NULL) == (pieces != NULL), "only one of whole and pieces is refused");
 	if (whole == NULL) {
@@ -152,17 +155,12 @@ static const struct rotor_module *load_both(void *block, const uint8_t *wasm, si
 	} else {
 		compare_modules(whole, pieces);
 	}
-	free(other);
 	return whole;
 }
 
 int check_load(const uint8_t *wasm, size_t bytes, unsigned variant)
 {
-	void *block = must(malloc(MODULE_BLOCK_BYTES));
-	const struct rotor_module *module = load_both(block, wasm, bytes, variant);
-
-	free(block);
-	return module != NULL;
+	return load_both(whole_block, wasm, bytes, variant) != NULL;
 }
 
 /* ---- instances ---- */
@@ -389,8 +387,7 @@ static void compare_outcomes(const struct check_outcome *a, unsigned a_count,
 
 int check_run(const uint8_t *wasm, size_t bytes, unsigned variant)
 {
-	void *block = must(malloc(MODULE_BLOCK_BYTES));
-	const struct rotor_module *module = load_both(block, wasm, bytes, variant);
+	const struct rotor_module *module = load_both(whole_block, wasm, bytes, variant);
 	struct check_outcome at_once[CALLS_MAX], in_slices[CALLS_MAX];
 	unsigned counts[2] = {0, 0};
 	struct machine m;
@@ -404,16 +401,14 @@ int check_run(const uint8_t *wasm, size_t bytes, unsigned variant)
 		free(m.block);
 		compare_outcomes(at_once, counts[0], in_slices, counts[1]);
 	}
-	free(block);
 	return module != NULL;
 }
 
 unsigned check_calls(const uint8_t *wasm, size_t bytes, const char *const *names, unsigned count,
 		     struct check_outcome *out)
 {
-	void *block = must(malloc(MODULE_BLOCK_BYTES));
 	struct rotor_diag diag;
-	const struct rotor_module *module = load_whole(block, wasm, bytes, 0, &diag);
+	const struct rotor_module *module = load_whole(whole_block, wasm, bytes, 0, &diag);
 	struct machine m;
 	unsigned done = 0;
 
@@ -427,6 +422,5 @@ unsigned check_calls(const uint8_t *wasm, size_t bytes, const char *const *names
 		}
 		free(m.block);
 	}
-	free(block);
 	return done;
 }
