@@ -198,6 +198,7 @@ struct manager_node {
 	bool ours;            /* speaks our additions: epochs, leases, acknowledgements */
 	bool direct;          /* takes commands on its own topics */
 	bool embedded;        /* Propeller's embedded worker */
+	bool awaited;         /* restored, and not heard of since */
 	bool returned;        /* it may take a part of what crowded nodes run */
 };
 

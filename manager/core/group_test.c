@@ -321,6 +321,35 @@ TEST(a_restored_workflow_waits_as_before)
 	EXPECT_EQ(live(), 0);
 }
 
+/* A node that dies while the manager is away does not say so. */
+TEST(restored_tasks_leave_a_node_that_never_comes)
+{
+	static const enum manager_phase phases[] = {MANAGER_PHASE_ASSIGNED, MANAGER_PHASE_RUNNING,
+						    MANAGER_PHASE_ORPHANED};
+
+	for (size_t i = 0; i < BASE_COUNT(phases); i++) {
+		struct manager_event e = {.kind = MANAGER_EVENT_NODE_RESTORE};
+
+		begin();
+		e.u.node = (struct manager_node_facts){.id = "gone", .ours = true, .direct = true};
+		step(e);
+		e = (struct manager_event){.kind = MANAGER_EVENT_TASK_ADD};
+		e.u.add.spec = spec("t");
+		e.u.add.spec.policy = MANAGER_POLICY_STOP;
+		e.u.add.spec.lease_ms = 60000;
+		e.u.add.phase = phases[i];
+		e.u.add.state = MANAGER_RUNNING;
+		e.u.add.node_id = "gone";
+		e.u.add.epoch = 1;
+		step(e);
+		for (int k = 0; k < 8; k++) {
+			node("other");
+			EXPECT_EQ(STARTS("t", NULL, 0), k == 7);
+			pass(9500);
+		}
+	}
+}
+
 TEST(a_restored_broadcast_ends)
 {
 	begin();
@@ -544,6 +573,7 @@ TEST_MAIN(
 	T(a_job_larger_than_the_action_list)
 	T(a_schedule_fires_and_skips_when_late)
 	T(restored_tasks_go_on)
+	T(restored_tasks_leave_a_node_that_never_comes)
 	T(a_restored_workflow_waits_as_before)
 	T(a_group_without_room_leaves)
 	T(a_restored_broadcast_ends)

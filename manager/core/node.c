@@ -71,6 +71,9 @@ static void node_arm(struct manager *m, struct manager_node *n)
 		due = n->seen_ms +
 		      hb * (n->fit.suspect ? MANAGER_MISSED_DEAD : MANAGER_MISSED_SUSPECT) + hb / 4;
 	}
+	if (n->awaited) {
+		due = n->seen_ms + hb * MANAGER_MISSED_DEAD + hb / 4;
+	}
 	if (n->drain_deadline_ms > m->now_ms) {
 		due = BASE_MIN(due, n->drain_deadline_ms);
 	}
@@ -99,6 +102,10 @@ void node_due(struct manager *m, struct manager_node *n)
 	} else if (n->fit.alive && silent >= (uint64_t)n->heartbeat_ms * MANAGER_MISSED_SUSPECT) {
 		n->fit.suspect = true;
 		act_note(m, MANAGER_NOTE_NODE_SUSPECT, NULL, n);
+	}
+	if (n->awaited && silent >= (uint64_t)n->heartbeat_ms * MANAGER_MISSED_DEAD) {
+		n->awaited = false;
+		evaluate_tasks(m, n);
 	}
 	if (n->fit.draining) {
 		evaluate_tasks(m, n);
@@ -201,6 +208,7 @@ static void take_facts(struct manager *m, struct manager_node *n,
 static void node_alive(struct manager *m, struct manager_node *n)
 {
 	n->seen_ms = m->now_ms;
+	n->awaited = false;
 	n->alive_at_ms[n->alive_count++ % MANAGER_ALIVE_AT_MAX] = m->wall_ms;
 	n->fit.suspect = false;
 	if (!n->fit.alive) {
@@ -248,6 +256,10 @@ static void create(struct manager *m, const struct manager_event *e)
 	if (e->kind == MANAGER_EVENT_NODE_CREATE) {
 		node_alive(m, n);
 		place_waiting(m, n);
+	} else if (!n->fit.alive) {
+		n->seen_ms = m->now_ms; /* it may have died meanwhile */
+		n->awaited = true;
+		node_arm(m, n);
 	}
 }
 

@@ -621,7 +621,8 @@ static void evaluate_assigned(struct manager *m, struct manager_task *t, struct 
 
 	if (group_failing(m, t)) {
 		task_stop(m, t);
-	} else if (!n->fit.alive && t->phase != MANAGER_PHASE_ORPHANED) {
+	} else if (!n->fit.alive && !n->awaited &&
+		   (t->phase != MANAGER_PHASE_ORPHANED || t->due_ms == MANAGER_NEVER)) {
 		task_lost_contact(m, t);
 	} else if (n->fit.alive && t->phase == MANAGER_PHASE_ORPHANED && !n->ours) {
 		task_seen(m, t);
