@@ -17,7 +17,10 @@ int step_body(struct rotor_loader *l)
 	}
 	end = load_offset(l) + bytes;
 	b->offset = load_offset(l);
-	TRY(load_count(l, &groups));
+	TRY(load_count(l, &groups)); /* within the section; is it within the body? */
+	if (load_offset(l) > end) {
+		return load_malformed(l, "unexpected end of section or function");
+	}
 	b->end = end;
 	b->func = l->m->func_imports + l->i;
 	b->type = module_functype(l->m, b->func);
