@@ -499,10 +499,16 @@ TEST(a_task_waits_for_room)
 	/* What no pool can hold is no matter of waiting. */
 	refused_for_room("t", "a", 2, 50000, 40000);
 	EXPECT_EQ(STATE("t"), MANAGER_FAILED);
-	/* Nor is what an otherwise idle node has no room for. */
+	/* An otherwise idle node may hold what ended until it is delivered: it is tried some more. */
 	done("other", "a", 1);
 	start(spec("u"));
-	refused_for_room("u", "a", 1, 40900, 36000);
+	for (uint32_t epoch = 1; epoch <= 6; epoch++) {
+		EXPECT_EQ(STARTS("u", "a", epoch), 1);
+		refused_for_room("u", "a", epoch, 40900, 36000);
+		EXPECT_EQ(STATE("u"), MANAGER_PENDING);
+		pass(100u << (epoch - 1));
+	}
+	refused_for_room("u", "a", 7, 40900, 36000);
 	EXPECT_EQ(STATE("u"), MANAGER_FAILED);
 }
 

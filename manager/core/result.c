@@ -10,6 +10,7 @@
 
 #define REFUSALS_MAX 4
 #define BUSIES_MAX   20  /* then a node without a free slot is a refusal as any other */
+#define ROOM_TRIES   6   /* of a node that we think empty */
 #define BUSY_WAIT_MS 100 /* doubled each time, up to 6.4 seconds */
 
 static void acknowledge(struct manager *m, const struct manager_event *e,
@@ -44,8 +45,8 @@ static bool may_fit(const struct manager *m, const struct manager_task *t)
 }
 
 /* The node has no block as large as the task turned out to need: placement knows that from now on,
- * and the task waits for room as any other. True if that is what it was refused for. A node that has
- * nothing else to run will not have more room later. */
+ * and the task waits for room as any other. True if that is what it was refused for. Not of a node
+ * that has nothing else to run: that is still_holds. */
 static bool refused_for_room(struct manager *m, struct manager_task *t,
 			     const struct manager_event *e)
 {
@@ -64,11 +65,22 @@ static bool refused_for_room(struct manager *m, struct manager_task *t,
 	return fits;
 }
 
+/* The node has nothing else to run that we know of, and all of its pool would do: what ended there
+ * may lie in it until its result is delivered. */
+static bool still_holds(const struct manager *m, const struct manager_task *t,
+			const struct manager_event *e)
+{
+	return e->u.result.need_bytes > e->u.result.have_bytes && t->node != MANAGER_NONE &&
+	       m->nodes[t->node].fit.running <= 1 &&
+	       e->u.result.need_bytes <= m->nodes[t->node].fit.pool_bytes;
+}
+
 static void refused(struct manager *m, struct manager_task *t, const struct manager_event *e)
 {
 	struct placement_choice c;
 
-	if (e->u.result.busy && t->busies < BUSIES_MAX) {
+	if ((e->u.result.busy && t->busies < BUSIES_MAX) ||
+	    (still_holds(m, t, e) && t->busies < ROOM_TRIES)) {
 		/* Results that it could not deliver yet take slots that we think are free. */
 		task_postpone(m, t, (uint64_t)BUSY_WAIT_MS << BASE_MIN(t->busies, 6));
 		t->busies++;
