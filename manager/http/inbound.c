@@ -183,7 +183,8 @@ static bool number_after(const char *text, const char *words, uint32_t *out)
 }
 
 /* "refused: no room: needs 17800 bytes, the largest free block is 3616 bytes", or for a module that
- * did not find room when it was loaded, "refused: no room: ... block of 1640 bytes...". */
+ * did not find room when it was loaded, "refused: no room: ... block of 1640 bytes...". Others tell no
+ * number: something has to become free, however little. What is over a limit never fits. */
 static void take_room(const char *error, struct manager_event *e)
 {
 	uint32_t need, have;
@@ -199,6 +200,8 @@ static void take_room(const char *error, struct manager_event *e)
 	} else if (number_after(error, "block of ", &have)) {
 		e->u.result.need_bytes = 2 * have + 1024; /* how much more is not known */
 		e->u.result.have_bytes = have;
+	} else if (!e->u.result.busy && strstr(error, "its limit is") == NULL) {
+		e->u.result.need_bytes = 1;
 	}
 }
 
