@@ -5,7 +5,8 @@ import os
 import socket
 import threading
 
-from board import Board, Skip, image, network_of_our_own
+from board import Board, image, network_of_our_own
+from lab import Unsupported
 import side
 from side import CHANNEL, TENANT
 
@@ -105,7 +106,7 @@ class Side(side.Side):
 
     def launch(self, *flags, name="proplet", heartbeat="500", node=side.NODE, state=None):
         if name != "proplet" or state:
-            raise Skip("one board at a time")
+            raise Unsupported("one board at a time")
         port = (self.link or self.broker).port
         if BOARD == "native_sim":
             self.lab.own(Gateway(port))
@@ -114,7 +115,7 @@ class Side(side.Side):
             if flag in SETTINGS:
                 settings.append((SETTINGS[flag], value))
             elif flag not in IGNORED:
-                raise Skip(f"{flag} is for Linux")
+                raise Unsupported(f"{flag} is for Linux")
         self.board = Board(self.lab, BOARD, port, node, TENANT, CHANNEL,
                            variant=_image_name(self.variant), settings=settings)
         return Worker(self.board)
