@@ -23,12 +23,14 @@
 #define FORM_PAIR_LIST(P)
 #else
 #include "rotor/variants_fast_list.h"
+#include "rotor/pairs_fast_list.h"
 #if defined(ROTOR_PAIRS)
 #include "rotor/pairs_wide_list.h"
-#define FORM_CALL_PLACE 2
+#define FORM_PAIR_LIST(P) FORM_PAIR_FAST_LIST(P) FORM_PAIR_WIDE_LIST(P)
+#define FORM_CALL_PLACE   2
 #else
-#include "rotor/pairs_fast_list.h"
-#define FORM_CALL_PLACE 0
+#define FORM_PAIR_LIST(P) FORM_PAIR_FAST_LIST(P)
+#define FORM_CALL_PLACE   0
 #endif
 #endif
 

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Operations that often follow each other, as one: the few of small machines.
+ * Operations that often follow each other, as one: the few that all but the small choice have.
  * P(kind of the second, first, second). The units are those of both without the second's operation.
  */
-#ifndef ROTOR_PAIRS_LIST_H
-#define ROTOR_PAIRS_LIST_H
+#ifndef ROTOR_PAIRS_FAST_LIST_H
+#define ROTOR_PAIRS_FAST_LIST_H
 
 /* clang-format off */
 
-#define FORM_PAIR_LIST(P) \
+#define FORM_PAIR_FAST_LIST(P) \
 	P(PLAIN, MOV32, MOV32) \
 	P(PLAIN, MOV32, I32_ADD_SKS) \
 	P(LOOP, MOV32, BR_LOOP) \

@@ -1,45 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Operations that often follow each other, as one: the many of machines with room (ROTOR_PAIRS), found by counting over programs.
+ * Operations that often follow each other, as one: the many more of machines with room (ROTOR_PAIRS), found by
+ * counting over programs. They come after those of pairs_fast_list.h.
  * P(kind of the second, first, second). The units are those of both without the second's operation.
  * The first may be such a one itself, if its kind is PLAIN or BR; its row comes before.
  */
-#ifndef ROTOR_PAIRS_LIST_H
-#define ROTOR_PAIRS_LIST_H
+#ifndef ROTOR_PAIRS_WIDE_LIST_H
+#define ROTOR_PAIRS_WIDE_LIST_H
 
 /* clang-format off */
 
-#define FORM_PAIR_LIST(P) \
-	P(PLAIN, MOV32, MOV32) \
-	P(PLAIN, MOV32, I32_ADD_SKS) \
-	P(LOOP, MOV32, BR_LOOP) \
-	P(PLAIN, I32_ADD_SKS, I32_ADD_SKS) \
-	P(PLAIN, I32_ADD_SKS, MOV32) \
-	P(LOOP, I32_ADD_SKS, BR_LOOP) \
-	P(BACK, I32_ADD_SKS, BACKNZ_A) \
-	P(BACK, I32_ADD_SKS, BACK_I32_NE_AKA) \
-	P(BACK, I32_ADD_SKS, BACK_I32_NE_ASA) \
-	P(BACK, I32_ADD_SKS, BACK_I32_LT_S_ASA) \
-	P(BACK, I32_ADD_SKS, BACK_I32_LT_U_ASA) \
-	P(PLAIN, I32_ADD_SKS, I32_SHL_SKA) \
-	P(PLAIN, I32_SHL_SKA, I32_LOAD_ALA) \
-	P(PLAIN, I32_SHL_SKA, I32_LOAD_ALS) \
-	P(PLAIN, I32_SHL_SKA, I32_LOAD_ASA) \
-	P(PLAIN, I32_SHL_SKA, I32_LOAD_ASS) \
-	P(PLAIN, I32_SHL_AKA, I32_LOAD_ALA) \
-	P(PLAIN, I32_SHL_AKA, I32_LOAD_ALS) \
-	P(PLAIN, I32_SHR_U_SKA, I32_XOR_ASA) \
-	P(PLAIN, I32_SHR_U_SKA, I32_XOR_ASS) \
-	P(PLAIN, F32_MUL_ASA, F32_ADD_ASA) \
-	P(PLAIN, F32_MUL_ASA, F32_ADD_ASS) \
-	P(PLAIN, F32_MUL_SSA, F32_ADD_ASA) \
-	P(PLAIN, F32_MUL_SSA, F32_ADD_ASS) \
-	P(PLAIN, F64_MUL_ASA, F64_ADD_ASA) \
-	P(PLAIN, F64_MUL_ASA, F64_ADD_ASS) \
-	P(PLAIN, F64_MUL_SSA, F64_ADD_ASA) \
-	P(PLAIN, F64_MUL_SSA, F64_ADD_ASS) \
-	P(PLAIN, F64_MUL_ASA, F64_SUB_SAA) \
-	P(PLAIN, F64_MUL_ASA, F64_SUB_SAS) \
+#define FORM_PAIR_WIDE_LIST(P) \
 	P(PLAIN, I32_LOAD8_U_SLA, I32_STORE8_SLAA) \
 	P(PLAIN, I32_ADD_ASA, I32_ADD_ASA) \
 	P(PLAIN, I32_STORE8_SLSA, I32_STORE8_SLSA) \
