@@ -66,7 +66,7 @@ struct rotor_native_ctx {
 
 /* Fuel that is given at a time, so that an interrupt is noticed; the assembly knows it. */
 enum {
-	ROTOR_NATIVE_SLICE = sizeof(void *) == 8 ? 32768 : 8192
+	ROTOR_NATIVE_SLICE = 8192
 };
 
 /* Goes on in native code until it leaves. In assembly, one file for each kind of processor. */

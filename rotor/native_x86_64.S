@@ -6,7 +6,7 @@
 #define RESERVE 132
 #define NATIVE_SP 136
 #define ENGINE_SP 144
-#define SLICE 32768
+#define SLICE 8192
 
 	.text
 	.globl rotor_native_enter
