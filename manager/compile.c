@@ -249,6 +249,7 @@ static void explain(struct compile_job *j, int status, bool in_time, char *said,
 	char *colon = strstr(said, ".wasm: ");
 
 	clean(said);
+	said += strncmp(said, "rotorc: ", 8) == 0 ? 8 : 0;
 	if (!in_time) {
 		snprintf(j->error, sizeof(j->error), "rotorc did not end within %lld ms",
 			 (long long)s->aot_time_ms);

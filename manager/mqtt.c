@@ -27,6 +27,7 @@
 #define QUEUE_MAX    20000
 #define LOOP_MS      1000  /* the library looks after its keep-alive that often */
 #define ANSWER_MS    10000 /* a broker that accepts and stays silent is given up after this */
+#define AT_ONCE_MS   5000  /* a connection that was served and ends sooner had little time */
 #define DELAY_MS     250   /* before the first new try; doubles with each */
 #define DELAY_MS_MAX 30000
 #define END_MS       2000
@@ -169,7 +170,7 @@ static bool is_stopping(struct mqtt *m)
 /* One connection from its beginning to its end; `why` says what ended it. True if it was one. */
 static bool serve(struct mqtt *m, char *why, size_t why_bytes)
 {
-	int64_t deadline = now_ms() + ANSWER_MS;
+	int64_t begun = now_ms(), deadline = begun + ANSWER_MS;
 	int rc = begin_connection(m), error = errno;
 	bool late = false, served = false;
 
@@ -191,7 +192,9 @@ static bool serve(struct mqtt *m, char *why, size_t why_bytes)
 		 : rc == MOSQ_ERR_TLS   ? "the TLS handshake failed; do --tls-ca and the host's "
 					  "name fit its certificate?"
 		 : rc == MOSQ_ERR_EAI   ? "this host name has no address"
-					: mosquitto_strerror(rc));
+		 : rc == MOSQ_ERR_CONN_LOST && served && now_ms() < begun + AT_ONCE_MS
+			 ? "the broker ended it at once; does another client use this --entity?"
+			 : mosquitto_strerror(rc));
 	return served;
 }
 

@@ -90,6 +90,38 @@ static bool set_flag(bool *to, const char *where, const char *text)
 	return true;
 }
 
+/* The settings that are one of a few words. */
+static bool one_of(const struct setting *row, const char *where, const char *text)
+{
+	static const struct {
+		const char *key, *words[5];
+	} choices[] = {
+		{"log_level", {"debug", "info", "warn", "error"}},
+		{"aot", {"auto", "always", "never"}},
+	};
+
+	for (size_t i = 0; i < BASE_COUNT(choices); i++) {
+		const char *const *word = choices[i].words;
+
+		if (strcmp(choices[i].key, row->key) != 0) {
+			continue;
+		}
+		while (*word != NULL && strcmp(*word, text) != 0) {
+			word++;
+		}
+		if (*word != NULL) {
+			return true;
+		}
+		fprintf(stderr, "proplet-manager: %s: '%s' is none of", where, text);
+		for (word = choices[i].words; *word != NULL; word++) {
+			fprintf(stderr, "%s %s", word == choices[i].words ? "" : ",", *word);
+		}
+		fputc('\n', stderr);
+		return false;
+	}
+	return true;
+}
+
 static bool set(struct settings *s, const struct setting *row, const char *where, const char *text)
 {
 	if (row->kind == KIND_NUMBER) {
@@ -100,6 +132,9 @@ static bool set(struct settings *s, const struct setting *row, const char *where
 	}
 	if (strlen(text) > 511) {
 		fprintf(stderr, "proplet-manager: %s: is longer than 511 bytes\n", where);
+		return false;
+	}
+	if (!one_of(row, where, text)) {
 		return false;
 	}
 	strcpy(member(s, row), text);
@@ -298,8 +333,25 @@ static void help(void)
 	printf("Try: mosquitto & proplet-manager & proplet & propctl run add.wasm 1 2\n");
 }
 
+/* A store's URL as it is, "(hidden)" in place of a password. */
+static void hide_password(const char *url, char *out, size_t bytes)
+{
+	const char *user = strstr(url, "://");
+	const char *at = user != NULL ? strrchr(user, '@') : NULL;
+	const char *colon = at != NULL ? memchr(user + 3, ':', (size_t)(at - user - 3)) : NULL;
+
+	if (colon == NULL) {
+		snprintf(out, bytes, "%s", url);
+	} else {
+		snprintf(out, bytes, "%.*s:(hidden)%s", (int)(colon - url), url, at);
+	}
+}
+
 static void print(struct settings *s)
 {
+	char shown[520];
+
+	hide_password(s->store, shown, sizeof(shown));
 	printf("[manager]\n");
 	for (size_t i = 0; i < BASE_COUNT(settings); i++) {
 		const struct setting *row = &settings[i];
@@ -308,7 +360,8 @@ static void print(struct settings *s)
 			printf("%s = \"%s\"\n", row->key,
 			       strcmp(row->key, "api_key") == 0 && *(char *)member(s, row) != '\0'
 				       ? "(hidden)"
-				       : (char *)member(s, row));
+			       : strcmp(row->key, "store") == 0 ? shown
+								: (char *)member(s, row));
 		} else if (row->kind == KIND_NUMBER) {
 			printf("%s = %lld\n", row->key, (long long)*(int64_t *)member(s, row));
 		} else {
@@ -347,27 +400,16 @@ static int check(const struct settings *s)
 {
 	if (s->tenant[0] == '\0' || s->channel[0] == '\0' || s->entity[0] == '\0' ||
 	    strpbrk(s->tenant, "/+#") != NULL || strpbrk(s->channel, "/+#") != NULL) {
-		fprintf(stderr, "proplet-manager: tenant, channel and entity must not be empty and "
-				"must not "
-				"hold / + #\n");
+		fprintf(stderr, "proplet-manager: tenant, channel and entity must not be empty; "
+				"tenant and channel must not hold / + #\n");
 		return EX_CONFIG;
 	}
-	if ((s->tls_cert[0] == '\0') != (s->tls_key[0] == '\0') ||
-	    (s->http_cert[0] == '\0') != (s->http_key[0] == '\0')) {
-		fprintf(stderr, "proplet-manager: a certificate and its key go together\n");
+	if ((s->tls_cert[0] == '\0') != (s->tls_key[0] == '\0')) {
+		fprintf(stderr, "proplet-manager: --tls-cert and --tls-key: give both or none\n");
 		return EX_CONFIG;
 	}
-	if (strcmp(s->log_level, "debug") != 0 && strcmp(s->log_level, "info") != 0 &&
-	    strcmp(s->log_level, "warn") != 0 && strcmp(s->log_level, "error") != 0) {
-		fprintf(stderr,
-			"proplet-manager: log_level: '%s' is none of debug, info, warn, error\n",
-			s->log_level);
-		return EX_CONFIG;
-	}
-	if (strcmp(s->aot, "auto") != 0 && strcmp(s->aot, "always") != 0 &&
-	    strcmp(s->aot, "never") != 0) {
-		fprintf(stderr, "proplet-manager: aot: '%s' is none of auto, always, never\n",
-			s->aot);
+	if ((s->http_cert[0] == '\0') != (s->http_key[0] == '\0')) {
+		fprintf(stderr, "proplet-manager: --http-cert and --http-key: give both or none\n");
 		return EX_CONFIG;
 	}
 	return -1;

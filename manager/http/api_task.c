@@ -347,7 +347,9 @@ static bool list_filter(struct call *c, struct store_task_filter *f, json_t **me
 	if (state != NULL && state[0] != '\0') {
 		f->state = state_of(state);
 		if (f->state < 0) {
-			call_error(c, 400, "invalid query parameters: state: '%.20s' is no state",
+			call_error(c, 400,
+				   "invalid query parameters: state: '%.20s' is none of pending, "
+				   "scheduled, running, completed, failed, skipped, interrupted",
 				   state);
 			return false;
 		}

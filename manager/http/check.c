@@ -12,6 +12,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 
 #define METADATA_BYTES_MAX (1u << 20)
 
@@ -260,6 +261,28 @@ static bool check_words(const json_t *spec, struct diag *d)
 	       check_word(spec, "constraints", "power", power, d);
 }
 
+/* A zone that is not there would silently be UTC. */
+static bool check_zone(const json_t *spec, struct diag *d)
+{
+	const char *zone = string_of(spec, "timezone"), *folder = getenv("TZDIR");
+	char path[512];
+	struct stat st;
+
+	if (zone == NULL || zone[0] == '\0' || strcmp(zone, "UTC") == 0) {
+		return true;
+	}
+	snprintf(path, sizeof(path), "%s/%s",
+		 folder != NULL && folder[0] != '\0' ? folder : "/usr/share/zoneinfo", zone);
+	if (zone[0] == '/' || strstr(zone, "..") != NULL || stat(path, &st) != 0 ||
+	    !S_ISREG(st.st_mode)) {
+		return wrong(d,
+			     "timezone: '%.63s' is not known to the manager's machine; expected a "
+			     "name such as UTC or Europe/Berlin",
+			     zone);
+	}
+	return true;
+}
+
 static bool check_schedule(const json_t *spec, struct diag *d)
 {
 	const char *schedule = string_of(spec, "schedule");
@@ -381,7 +404,7 @@ static bool check_all(struct service *s, const json_t *given, json_t *spec, stru
 	if (!check_within(limit_fields, spec, "limits", d) ||
 	    !check_within(constraint_fields, spec, "constraints", d) ||
 	    !check_within(restart_fields, spec, "restart", d) || !check_words(spec, d) ||
-	    !check_schedule(spec, d) || !check_together(spec, d)) {
+	    !check_zone(spec, d) || !check_schedule(spec, d) || !check_together(spec, d)) {
 		return false;
 	}
 	if (file == NULL || json_is_null(file)) {

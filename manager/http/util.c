@@ -177,6 +177,6 @@ void log_line(const char *level, const char *format, ...)
 	va_start(args, format);
 	vsnprintf(line, sizeof(line), format, args);
 	va_end(args);
-	fprintf(stderr, "%s level=%s %s\n",
+	fprintf(stderr, "ts=%s level=%s %s\n",
 		time_text((int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000, stamp), level, line);
 }

@@ -150,7 +150,7 @@ MUST_USE enum store_err store_group_list(struct store *s, const char *kind, uint
 					 uint64_t limit, store_group_fn *fn, void *user);
 MUST_USE enum store_err store_group_count(struct store *s, const char *kind, uint64_t *count);
 
-/* Makes or replaces; the name and created_ms of a known node stay. */
+/* Makes or replaces; created_ms of a known node stays, and its name if it has one. */
 MUST_USE enum store_err store_node_put(struct store *s, const struct store_node *n);
 /* alive_at and draining alone. */
 MUST_USE enum store_err store_node_touch(struct store *s, const struct store_node *n);

@@ -29,7 +29,8 @@
 	S(GROUP_COUNT, "SELECT count(*) FROM groups WHERE kind = ?1")                              \
 	S(NODE_PUT, "INSERT INTO nodes (id, name, metadata, alive_at, created_ms, draining) "      \
 		    "VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT (id) DO UPDATE SET metadata = "   \
-		    "?3, alive_at = ?4, draining = ?6")                                            \
+		    "?3, alive_at = ?4, draining = ?6, name = CASE WHEN nodes.name = '' THEN ?2 "  \
+		    "ELSE nodes.name END")                                                         \
 	S(NODE_TOUCH, "UPDATE nodes SET alive_at = ?2, draining = ?3 WHERE id = ?1")               \
 	S(NODE_DELETE, "DELETE FROM nodes WHERE id = ?1")                                          \
 	S(NODE_GET, "SELECT id, name, metadata, alive_at, created_ms, draining FROM nodes WHERE "  \

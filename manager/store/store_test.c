@@ -271,7 +271,9 @@ TEST(nodes)
 {
 	begin();
 	struct store_node n = {
-		.id = "n", .name = "first", .metadata = "{}", .alive_at = "[]", .created_ms = 5};
+		.id = "n", .name = "", .metadata = "{}", .alive_at = "[]", .created_ms = 5};
+	EXPECT_EQ(store_node_put(s, &n), STORE_OK); /* heard of, not yet announced */
+	n.name = "first";
 	EXPECT_EQ(store_node_put(s, &n), STORE_OK);
 	n = (struct store_node){
 		.id = "n", .name = "second", .metadata = "{\"a\":1}", .alive_at = "[1]"};

@@ -226,6 +226,8 @@ def test_refusals_name_the_key(l):
         ({"name": "a", "priority": "high"}, "priority: expected a whole number"),
         ({"name": "a", "schedule": "* * *"}, "schedule"),
         ({"name": "a", "schedule": "0 0 30 2 *"}, "never comes"),
+        ({"name": "a", "timezone": "Mars/Olympus"}, "timezone: 'Mars/Olympus' is not known"),
+        ({"name": "a", "timezone": "../zoneinfo/UTC"}, "timezone"),
         ({"name": "a", "run_if": "maybe"}, "run_if"),
         ({"name": "a", "broadcast": True, "proplet_id": NODE}, "broadcast: excludes proplet_id"),
         ({"name": "a", "file": "%%%"}, "file: is not padded standard base64"),
@@ -906,7 +908,8 @@ def test_settings(l):
                        (["--http-host", "203.0.113.9"], "Cannot assign requested address"),
                        (["--http-port", taken.getsockname()[1]], "Address already in use"),
                        (["--http-cert", torn, "--http-key", torn], "PEM files"),
-                       (["--http-cert", torn], "go together"),
+                       (["--http-cert", torn], "--http-cert and --http-key: give both"),
+                       (["--aot", "odd"], "--aot: 'odd' is none of auto, always, never"),
                        (["--mqtt", "ssl://localhost:1", "--tls-ca", "/absent.pem"], "/absent.pem")]:
         status, out, err = l.run([exe, *args])
         expect(status in (64, 78) and text in err, f"{args}: {status} {err!r}")
@@ -916,6 +919,8 @@ def test_settings(l):
                 env={"MANAGER_HTTP_PORT": "4321"})[1]
     expect('tenant_id = "t"' in out and "http_port = 4321" in out and 'channel_id = "c"' in out and
            "queue = true" in out, out)
+    out = l.run([exe, "--store", "postgres://u:secret@h/d", "--print-config"])[1]
+    expect("postgres://u:(hidden)@h/d" in out and "secret" not in out, out)
     conf.write_text("http_port = 7\n[manager]\n")
     err = l.run([exe, "--config", conf, "--print-config"])[2]
     expect("'http_port' stands before any section" in err, err)
