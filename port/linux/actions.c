@@ -3,6 +3,7 @@
 #include "port/linux/worker.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 /* ---- the connection ---------------------------------------------------------------------------*/
@@ -172,8 +173,13 @@ static void act_log(const struct agent_action *a)
 		[AGENT_LOG_INFO] = LOG_INFO,
 		[AGENT_LOG_DEBUG] = LOG_DEBUG,
 	};
+	char text[1024]; /* the length of a line; its quotes must not end msg="..." */
 
-	log_line(levels[a->log.level], "agent", "%s", a->log.text);
+	snprintf(text, sizeof(text), "%s", a->log.text);
+	for (char *p = text; *p; p++) {
+		*p = *p == '"' ? '\'' : *p;
+	}
+	log_line(levels[a->log.level], text, "%s", "");
 }
 
 static void act(struct worker *w, const struct agent_action *a)

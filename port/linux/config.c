@@ -371,6 +371,13 @@ static char *file_text(const char *path, size_t *bytes)
 		got = text ? fread(text + n, 1, room - n, f) : 0;
 		n += got;
 	} while (got && n == room && n < (1u << 20));
+	if (ferror(f)) { /* a folder can be opened, and not read */
+		int err = errno;
+
+		free(text);
+		text = NULL;
+		errno = err;
+	}
 	fclose(f);
 	*bytes = n;
 	return text;
@@ -453,10 +460,12 @@ static void print_help(void)
 	       "  proplet --mqtt-address tcp://broker:1883 --tags edge,lab --labels room=7\n"
 	       "  proplet --pool 40k --rx-buffer 1k --slots 4   behaves as a small device\n\n"
 	       "A setting comes from the flag, else the environment, else config.toml (section\n"
-	       "[proplet], key as the flag with '_' for '-'), else the default. SIGTERM ends it\n"
-	       "cleanly; after SIGKILL it goes on from its journal. Exit status: 0 ended as "
-	       "asked,\n"
-	       "64 wrong use or setting, 69 state folder or engine unusable, 70 internal error.\n");
+	       "[proplet], key as the flag with '_' for '-'), else the default, which stands in\n"
+	       "brackets. BYTES take k, m or g behind them, TIME takes ms, s or m. What ends with\n"
+	       "',...' is a list: commas, or the flag again. A switch is turned off by =false.\n"
+	       "SIGTERM ends it cleanly; after SIGKILL it goes on from its journal.\n"
+	       "Exit status: 0 ended as asked, 64 wrong use or setting, 69 the state folder or\n"
+	       "the port of --metrics-port cannot be used, 70 internal error.\n");
 	for (size_t i = 0; i < BASE_COUNT(rows); i++) {
 		const struct row *row = &rows[i];
 		char flag[80];
@@ -589,8 +598,8 @@ static int check_topic_part(const char *key, const char *v)
 {
 	size_t n = strlen(v);
 
-	if (n == 0 || n > 64 || strpbrk(v, "/+# \t\n")) {
-		return fail("%s '%s' cannot be part of a topic: 1 to 64 characters, none of / + # "
+	if (n == 0 || n > 63 || strpbrk(v, "/+# \t\n")) {
+		return fail("%s '%s' cannot be part of a topic: 1 to 63 characters, none of / + # "
 			    "or blank",
 			    key, v);
 	}
@@ -611,6 +620,7 @@ static int check(const struct config *c)
 {
 	TRY(check_topic_part("tenant_id", c->tenant_id));
 	TRY(check_topic_part("channel_id", c->channel_id));
+	TRY(c->entity_id[0] ? check_topic_part("entity_id", c->entity_id) : 0);
 	TRY(c->entity_id[0] ? check_topic_part("entity_id", c->entity_id) : 0);
 	TRY(check_pairs("labels", c->labels));
 	TRY(check_pairs("sensors", c->sensors));

@@ -151,9 +151,11 @@ TEST(flag_errors)
 	expect_flag_error("--labels", "x", "'x' is not KEY=VALUE");
 	expect_flag_error("--tenant-id", "a/b", "cannot be part of a topic");
 	expect_flag_error("--tenant-id", "", "cannot be part of a topic");
+	expect_flag_error("--entity-id", "a/b", "cannot be part of a topic");
 	expect_flag_error("--power", "sun", "neither mains nor battery");
 	expect_flag_error("--mqtt-tls-client-key", "k", "both or none");
 	expect_flag_error("--config", "/nonexistent/x.toml", "cannot be read: No such file");
+	expect_flag_error("--config", "/tmp", "/tmp: cannot be read: Is a directory");
 	expect_flag_error("what", "ever", "takes flags only");
 	expect_flag_error("--pool", NULL, "--pool needs a value");
 }

@@ -72,6 +72,9 @@ void log_line(enum log_level level, const char *msg, const char *format, ...)
 			line[i] = ' ';
 		}
 	}
+	while (n > 0 && line[n - 1] == ' ') {
+		n--;
+	}
 	line[n++] = '\n';
 	if (write(STDERR_FILENO, line, (size_t)n) < 0) {
 		return; /* nobody reads the log: nothing to tell that to */

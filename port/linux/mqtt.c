@@ -120,7 +120,12 @@ static void on_message(struct mosquitto *client, void *user, const struct mosqui
 static void tell_disconnected(struct mqtt *m, int rc, bool late)
 {
 	struct note *note = note_new(NOTE_DISCONNECTED);
-	const char *why = rc == MOSQ_ERR_ERRNO ? strerror(errno) : mosquitto_strerror(rc);
+	const char *why = rc == MOSQ_ERR_ERRNO ? strerror(errno)
+			  : rc == MOSQ_ERR_EAI ? "this host name has no address"
+			  : rc == MOSQ_ERR_TLS
+				  ? "the TLS handshake failed; does the broker speak TLS there, "
+				    "and do --mqtt-tls-ca-cert and its name fit its certificate?"
+				  : mosquitto_strerror(rc);
 
 	if (m->refused) {
 		snprintf(note->text, sizeof(note->text), "refused by the broker: %s",

@@ -219,6 +219,11 @@ static int fill_agent_config(struct worker *w)
 		      wrong);
 		return EXIT_CONFIG;
 	}
+	if (c->gpio_dir[0] && access(c->gpio_dir, X_OK) != 0) {
+		LOG_E("the folder of the pins cannot be used; see --gpio-dir",
+		      "dir=%s error=\"%s\"", c->gpio_dir, strerror(errno));
+		return EXIT_CONFIG;
+	}
 	fill_node_facts(w);
 	return 0;
 }
