@@ -4,6 +4,7 @@
 
 #include "rotorc/target.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
 #include <sodium.h>
@@ -29,8 +30,9 @@ static const char usage[] =
 	"Usage: rotorc [OPTION...] FILE.wasm -o FILE.raot\n"
 	"       rotorc targets               the processors it compiles for\n"
 	"       rotorc inspect [--text] FILE.raot   what an image holds; --text disassembles\n"
-	"       rotorc keygen FILE           makes a key to sign with, and FILE.pub to give to "
-	"devices\n"
+	"       rotorc keygen FILE           makes a key to sign with, which must not be there "
+	"yet,\n"
+	"                                    and FILE.pub to give to devices\n"
 	"\n"
 	"  -o, --output FILE      the image to write\n"
 	"  -t, --target TARGET    default: this machine\n"
@@ -54,7 +56,7 @@ static uint8_t *read_file(const char *path, size_t *size)
 	size_t cap = 0, n;
 
 	if (f == NULL) {
-		fprintf(stderr, "rotorc: cannot open '%s'\n", path);
+		fprintf(stderr, "rotorc: cannot open '%s': %s\n", path, strerror(errno));
 		exit(EXIT_NO_INPUT);
 	}
 	*size = 0;
@@ -64,6 +66,10 @@ static uint8_t *read_file(const char *path, size_t *size)
 		n = fread(bytes + *size, 1, cap - *size, f);
 		*size += n;
 	} while (n != 0 && *size == cap);
+	if (ferror(f)) { /* a folder can be opened, and not read */
+		fprintf(stderr, "rotorc: cannot read '%s': %s\n", path, strerror(errno));
+		exit(EXIT_NO_INPUT);
+	}
 	fclose(f);
 	return bytes;
 }
@@ -78,7 +84,7 @@ static void write_file(const char *path, const void *bytes, size_t size, mode_t 
 	fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC, mode);
 	if (fd < 0 || write(fd, bytes, size) != (ssize_t)size || close(fd) != 0 ||
 	    rename(temporary, path) != 0) {
-		fprintf(stderr, "rotorc: cannot write '%s'\n", path);
+		fprintf(stderr, "rotorc: cannot write '%s': %s\n", path, strerror(errno));
 		unlink(temporary);
 		exit(EXIT_CANT_CREATE);
 	}
@@ -126,6 +132,14 @@ static int keygen(int argc, char **argv)
 	if (argc != 2) {
 		fputs("rotorc: keygen takes one file; try rotorc --help\n", stderr);
 		return EXIT_USAGE;
+	}
+	if (access(argv[1], F_OK) == 0) {
+		fprintf(stderr,
+			"rotorc: '%s' is there already; what it signed is worth nothing without "
+			"it: "
+			"remove it first, or name another file\n",
+			argv[1]);
+		return EXIT_CANT_CREATE;
 	}
 	crypto_sign_keypair(public_key, secret);
 	sodium_bin2hex(hex, sizeof(hex), secret, 32); /* the seed makes the rest */
@@ -374,6 +388,10 @@ int main(int argc, char **argv)
 		return EXIT_SOFTWARE;
 	}
 	if (argc > 1 && strcmp(argv[1], "targets") == 0) {
+		if (argc > 2) {
+			fputs("rotorc: targets takes nothing more; try rotorc --help\n", stderr);
+			return EXIT_USAGE;
+		}
 		return list_targets();
 	}
 	if (argc > 1 && strcmp(argv[1], "inspect") == 0) {

@@ -2,6 +2,7 @@
 /* The program propsim: its commands and options. */
 #include "sim/sim.h"
 
+#include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -91,7 +92,9 @@ static enum sim_mutation find_mutation(const char *word)
 	enum sim_mutation m = sim_mutation_of(word);
 
 	if (m == SIM_MUTATION_NONE) {
-		die(EXIT_USAGE, "unknown mutation; propsim mutations lists them");
+		fprintf(stderr, "propsim: unknown mutation '%s'; propsim mutations lists them\n",
+			word);
+		exit(EXIT_USAGE);
 	}
 	return m;
 }
@@ -129,20 +132,39 @@ static const struct option long_options[] = {
 	{NULL, 0, NULL, 0},
 };
 
-static uint64_t number_until(const char *text, const char *rest)
+static uint64_t number_until(const char *option, const char *text, const char *rest)
 {
-	char *end;
-	unsigned long long v = strtoull(text, &end, 10);
+	char *end = NULL;
+	unsigned long long v = 0;
 
-	if (end == text || strncmp(end, rest, strlen(rest)) != 0 || (*rest == 0 && *end != 0)) {
-		die(EXIT_USAGE, "a number was expected; try propsim --help");
+	errno = 0;
+	if (*text >= '0' && *text <= '9') {
+		v = strtoull(text, &end, 10);
+	}
+	if (end == NULL || errno != 0 || strncmp(end, rest, strlen(rest)) != 0 ||
+	    (*rest == 0 && *end != 0)) {
+		fprintf(stderr, "propsim: %s: '%s' is no number; try propsim --help\n", option,
+			text);
+		exit(EXIT_USAGE);
 	}
 	return v;
 }
 
-static uint64_t number(const char *text)
+static uint64_t number(const char *option, const char *text)
 {
-	return number_until(text, "");
+	return number_until(option, text, "");
+}
+
+/* A number of which there must be one at least. */
+static uint64_t count(const char *option, const char *text)
+{
+	uint64_t v = number(option, text);
+
+	if (v == 0) {
+		fprintf(stderr, "propsim: %s: at least 1\n", option);
+		exit(EXIT_USAGE);
+	}
+	return v;
 }
 
 static void take_seeds(struct sim_plan *p, const char *text)
@@ -152,11 +174,11 @@ static void take_seeds(struct sim_plan *p, const char *text)
 	if (strcmp(text, "forever") == 0) {
 		p->seeds = UINT64_MAX;
 	} else if (dots == NULL) {
-		p->seeds = number(text);
+		p->seeds = count("--seeds", text);
 	} else {
-		uint64_t last = number(dots + 2);
+		uint64_t last = number("--seeds", dots + 2);
 
-		p->seed = number_until(text, "..");
+		p->seed = number_until("--seeds", text, "..");
 		if (last < p->seed) {
 			die(EXIT_USAGE, "--seeds N..M: the lower first");
 		}
@@ -168,16 +190,16 @@ static void take_option(struct options *o, int c)
 {
 	switch (c) {
 	case OPT_SEED:
-		o->plan.seed = number(optarg);
+		o->plan.seed = number("--seed", optarg);
 		break;
 	case OPT_SEEDS:
 		take_seeds(&o->plan, optarg);
 		break;
 	case OPT_MINUTES:
-		o->plan.minutes = number(optarg);
+		o->plan.minutes = count("--minutes", optarg);
 		break;
 	case OPT_JOBS:
-		o->plan.jobs = (unsigned)BASE_MIN(number(optarg), (uint64_t)JOBS_MAX);
+		o->plan.jobs = (unsigned)BASE_MIN(count("--jobs", optarg), (uint64_t)JOBS_MAX);
 		break;
 	case OPT_NODES:
 		set(o, "nodes", optarg, "");
@@ -189,6 +211,9 @@ static void take_option(struct options *o, int c)
 		set_pair(o, optarg);
 		break;
 	case OPT_TRACE:
+		if (strncmp(optarg, "task-", 5) != 0 && strncmp(optarg, "node-", 5) != 0) {
+			die(EXIT_USAGE, "--trace takes a task (task-17) or a worker (node-00003)");
+		}
 		o->plan.trace = optarg;
 		break;
 	case OPT_MUTATION:
@@ -207,6 +232,7 @@ static void take_option(struct options *o, int c)
 		fputs(usage, stdout);
 		exit(0);
 	default:
+		fputs("Try propsim --help.\n", stderr);
 		exit(EXIT_USAGE);
 	}
 }
@@ -236,8 +262,8 @@ static void add_scenario(struct options *o, const char *path)
 		}
 	}
 	if (scenario_check(s, why, sizeof(why)) != 0) {
-		fprintf(stderr, "propsim: %s: ", path);
-		die(EXIT_DATA, why + strspn(why, ": "));
+		fprintf(stderr, "propsim: %s: %s\n", name_of(path), why);
+		exit(EXIT_DATA);
 	}
 	o->names[o->plan.count++] = name_of(path);
 }
@@ -245,6 +271,7 @@ static void add_scenario(struct options *o, const char *path)
 int main(int argc, char **argv)
 {
 	static struct options o;
+	const char *command;
 	long processors = sysconf(_SC_NPROCESSORS_ONLN);
 	int c;
 
@@ -254,29 +281,38 @@ int main(int argc, char **argv)
 	while ((c = getopt_long(argc, argv, "", long_options, NULL)) != -1) {
 		take_option(&o, c);
 	}
-	if (optind == argc || o.plan.jobs == 0) {
+	if (optind == argc) {
 		fputs(usage, stderr);
 		return EXIT_USAGE;
+	}
+	command = argv[optind];
+	if (strcmp(command, "run") != 0 && strcmp(command, "mutations") != 0 &&
+	    strcmp(command, "keys") != 0) {
+		fprintf(stderr,
+			"propsim: unknown command '%s'; there are run, mutations and keys; try "
+			"propsim "
+			"--help\n",
+			command);
+		return EXIT_USAGE;
+	}
+	if (strcmp(command, "keys") == 0) {
+		if (optind + 1 < argc) {
+			die(EXIT_USAGE, "keys takes nothing more; try propsim --help");
+		}
+		scenario_explain();
+		return 0;
 	}
 	for (int i = optind + 1; i < argc; i++) {
 		add_scenario(&o, argv[i]);
 	}
-	if (strcmp(argv[optind], "keys") == 0) {
-		scenario_explain();
-		return 0;
-	}
-	if (strcmp(argv[optind], "mutations") == 0 && o.plan.count == 0) {
+	if (strcmp(command, "mutations") == 0 && o.plan.count == 0) {
 		sim_mutations_list();
 		return 0;
 	}
 	if (o.plan.count == 0) {
 		die(EXIT_USAGE, "which scenario? '-' takes the defaults; try propsim --help");
 	}
-	if (strcmp(argv[optind], "run") == 0) {
-		return sim_plan_run(&o.plan) ? 0 : EXIT_VIOLATION;
-	}
-	if (strcmp(argv[optind], "mutations") == 0) {
-		return sim_plan_mutations(&o.plan) ? 0 : EXIT_VIOLATION;
-	}
-	die(EXIT_USAGE, "the commands are run, mutations and keys; try propsim --help");
+	return (strcmp(command, "run") == 0 ? sim_plan_run : sim_plan_mutations)(&o.plan)
+		       ? 0
+		       : EXIT_VIOLATION;
 }

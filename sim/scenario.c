@@ -2,6 +2,7 @@
 /* Scenarios: small text files, one "key value" a line. */
 #include "sim/sim.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -132,7 +133,7 @@ int scenario_check(const struct sim_scenario *s, char *why, size_t cap)
 	} else if (s->slow_links != 0 && s->slow_rate == 0) {
 		what = "slow-rate: at least 1";
 	} else if (s->quiet > s->duration) {
-		what = "quiet: not longer than duration";
+		what = "quiet: not longer than duration (--hours), of which it is the end";
 	}
 	if (what != NULL) {
 		snprintf(why, cap, "%s", what);
@@ -171,7 +172,7 @@ int scenario_read(struct sim_scenario *s, const char *path, char *why, size_t ca
 	int err = 0;
 
 	if (f == NULL) {
-		snprintf(why, cap, "cannot open '%s'", path);
+		snprintf(why, cap, "cannot open '%s': %s", path, strerror(errno));
 		return -1;
 	}
 	while (err == 0 && fgets(line, sizeof(line), f) != NULL) {
@@ -180,6 +181,10 @@ int scenario_read(struct sim_scenario *s, const char *path, char *why, size_t ca
 		if (err != 0) {
 			snprintf(why, cap, "%s:%u: %s", path, number, text);
 		}
+	}
+	if (err == 0 && ferror(f)) { /* a folder can be opened, and not read */
+		snprintf(why, cap, "cannot read '%s': %s", path, strerror(errno));
+		err = -1;
 	}
 	fclose(f);
 	return err;

@@ -16,7 +16,7 @@ bool file_map(const char *path, struct mapped *out)
 	void *at = NULL;
 
 	if (fd < 0 || fstat(fd, &st) != 0) {
-		complain("cannot open %s: %s", path, strerror(errno));
+		complain("cannot open %s: %s", *path != 0 ? path : "''", strerror(errno));
 		if (fd >= 0) {
 			close(fd);
 		}
@@ -28,7 +28,9 @@ bool file_map(const char *path, struct mapped *out)
 	close(fd);
 	if (at == MAP_FAILED || !S_ISREG(st.st_mode)) {
 		complain("cannot read %s: %s", path,
-			 at == MAP_FAILED ? strerror(errno) : "it is not a file");
+			 at == MAP_FAILED      ? strerror(errno)
+			 : S_ISDIR(st.st_mode) ? "it is a folder"
+					       : "it is not a file");
 		return false;
 	}
 	*out = (struct mapped){at != NULL ? at : "", (size_t)st.st_size};

@@ -143,7 +143,10 @@ static bool reserve_instance(struct plan *plan, const struct plan_options *o)
 			return true;
 		}
 		if (o->memory_given || plan->limits.memory_bytes_max < (64 << 10)) {
-			complain("no memory for the instance");
+			complain("no memory for the instance%s",
+				 o->memory_given
+					 ? "; its own memory may need more than --memory-max"
+					 : "");
 			return false;
 		}
 		plan->limits.memory_bytes_max /= 2;
@@ -160,7 +163,8 @@ static int load(struct plan *plan, const struct plan_options *o, const char *pat
 					  : ((size_t)64 << 20) + 64 * file->count;
 	plan->block = plan->block_bytes != 0 ? block_reserve(plan->block_bytes) : NULL;
 	if (plan->block == NULL) {
-		complain("no memory for a pool of %zu bytes", plan->block_bytes);
+		complain("no memory for a pool of %" PRIu64 " bytes",
+			 o->pool_given ? o->pool_bytes : (uint64_t)plan->block_bytes);
 		return EXIT_LIMIT;
 	}
 	err = module_load(plan->block, plan->block_bytes, file, &o->trust, &plan->module, &diag);
@@ -207,7 +211,12 @@ int plan_make(struct plan *plan, const struct plan_options *options, const char 
 	if (err == ROTOR_OK) {
 		return EXIT_OK;
 	}
-	complain("%s: %s", path, diag.text);
+	complain("%s: %s%s", path, diag.text,
+		 strncmp(diag.text, "unknown import: ", 16) == 0
+			 ? "; here are WASI and the functions of libc.h, those of proplet.h only "
+			   "in a "
+			   "worker"
+			 : "");
 	return err == ROTOR_ERR_MEMORY || err == ROTOR_ERR_LIMIT ? EXIT_LIMIT : EXIT_INVALID;
 }
 

@@ -144,13 +144,17 @@ static bool find_function(struct run *run, uint32_t *idx)
 		if (rotor_module_find(module, run->invoke, ROTOR_FUNC, idx)) {
 			return true;
 		}
-		complain("%s exports no function '%s'", run->path, run->invoke);
+		complain("%s exports no function '%s'; rotor info lists those it has", run->path,
+			 run->invoke);
 		return false;
 	}
 	if (plan_find_main(module, idx)) {
 		return true;
 	}
-	complain("%s exports neither _start nor main; name a function with --invoke", run->path);
+	complain("%s exports neither _start nor main; name a function with --invoke F before the "
+		 "file; "
+		 "rotor info lists them",
+		 run->path);
 	return false;
 }
 
