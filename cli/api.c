@@ -252,7 +252,7 @@ static int match_choose(const struct matches *m, const char *kind, const char *w
 			    text_clean(word), m->id_count, kind);
 	}
 	return fail(CLI_NOT_FOUND, "there is no %s '%s'; see: propctl %s list", kind,
-		    text_clean(word), strcmp(kind, "workflow") == 0 ? "task" : kind);
+		    text_clean(word), kind);
 }
 
 /* How many of the rows the word can mean. */

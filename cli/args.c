@@ -124,6 +124,25 @@ bool args_value(enum cli_kind kind, const char *word, uint64_t *out)
 	return true;
 }
 
+/* Whether the value is one of "a|b|c"; any is if the words are none of that form. */
+static bool is_choice(const char *words, const char *value)
+{
+	size_t len = strlen(value);
+
+	if (strchr(words, '|') == NULL) {
+		return true;
+	}
+	for (const char *at = words; *at != 0; at += *at == '|') {
+		size_t n = strcspn(at, "|");
+
+		if (n == len && strncmp(at, value, n) == 0) {
+			return true;
+		}
+		at += n;
+	}
+	return false;
+}
+
 static int check_value(enum cli_option option, const char *value)
 {
 	static const char *const hints[] = {
@@ -145,8 +164,16 @@ static int check_value(enum cli_option option, const char *value)
 				    row->value);
 		}
 	}
-	if (good && option == CLI_OPT_PRIORITY && number > 100) {
-		return fail(CLI_USAGE, "--priority '%s': it goes from 0 to 100", value);
+	if (row->kind == CLI_TEXT && !is_choice(row->value, value)) {
+		return fail(CLI_USAGE, "--%s '%s': give one of %s", row->name, text_clean(value),
+			    row->value);
+	}
+	if (good && option == CLI_OPT_PRIORITY && (number < 1 || number > 100)) {
+		return fail(CLI_USAGE, "--priority '%s': it goes from 1 to 100", value);
+	}
+	if (!good && strspn(value, "0123456789") > 15 &&
+	    (row->kind == CLI_NUMBER || row->kind == CLI_SIZE || row->kind == CLI_TIME)) {
+		return fail(CLI_USAGE, "--%s '%s': it is too large", row->name, value);
 	}
 	return good ? CLI_OK
 		    : fail(CLI_USAGE, "--%s '%s': give %s", row->name, value, hints[row->kind]);
@@ -334,8 +361,9 @@ static int check_count(const struct cli_args *args)
 			    c->name, c->args);
 	}
 	if (c->max >= 0 && args->count > c->max) {
-		return fail(CLI_USAGE, "'%s' is too much: propctl %s%s%s %s",
-			    text_clean(args->args[c->max]), c->group, space, c->name, c->args);
+		return fail(CLI_USAGE, "'%s' is too much: propctl %s%s%s%s%s",
+			    text_clean(args->args[c->max]), c->group, space, c->name,
+			    c->args[0] != 0 ? " " : "", c->args);
 	}
 	return CLI_OK;
 }

@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <sys/stat.h>
 
 /* Options that are a key with a text, a number or true. */
 static void set_plain(const struct cli_args *args, json_t *task)
@@ -242,7 +243,13 @@ int read_json_file(const char *path, json_t **out)
 	json_error_t error;
 
 	if (in == NULL) {
-		return fail(CLI_NOT_FOUND, "%s cannot be opened: %s", path, strerror(errno));
+		return fail(CLI_NOT_FOUND, "%s cannot be opened: %s", path[0] != 0 ? path : "''",
+			    strerror(errno));
+	}
+	struct stat st;
+	if (fstat(fileno(in), &st) == 0 && S_ISDIR(st.st_mode)) {
+		fclose(in);
+		return fail(CLI_NOT_FOUND, "%s is a folder", path);
 	}
 	*out = json_loadf(in, JSON_REJECT_DUPLICATES, &error);
 	if (!standard) {

@@ -243,11 +243,12 @@ int module_offer(struct http *http, const struct module_file *file, bool *stored
 void module_attach(json_t *task, const struct module_file *file, bool stored);
 /* Names of the exported functions, at most max; how many were found. */
 int exports_read(const struct module_file *file, const char **names, int max);
-/* The function to ask for: wanted, which has to be exported; without it NULL if the worker finds the
- * right one by itself (named like the task, main, run), _start of a program, else the one named like
- * the file (stem), else the only one. CLI_DATA: it was said. */
-int exports_choose(const struct module_file *file, const char *wanted, const char *task,
-		   const char *stem, const char **function);
+/* What a module in this file is called: without folder and ending. */
+const char *module_stem(const char *path);
+/* Sets a task's function, which has to be exported if it is given: without it none if the worker
+ * finds the right one by itself (named like the task, main, run), _start of a program, else the one
+ * named like the file, else the only one. CLI_DATA: it was said. */
+int exports_set(const struct module_file *file, const char *path, json_t *task);
 const char *module_base64(const uint8_t *bytes, size_t size);
 
 /* ---- the program ---- */

@@ -302,7 +302,14 @@ def test_usage(l):
         (["run", "add.wasm", "--fuel", "many"], "--fuel 'many': give a number"),
         (["run", "add.wasm", "--time", "3 days"], "a time, such as 500ms"),
         (["run", "add.wasm", "--memory", "99999999999g"], "bytes"),
-        (["run", "add.wasm", "--priority", "101"], "from 0 to 100"),
+        (["run", "add.wasm", "--priority", "101"], "from 1 to 100"),
+        (["run", "add.wasm", "--priority", "0"], "from 1 to 100"),
+        (["run", "add.wasm", "--policy", "stay"], "--policy 'stay': give one of keep|stop|park"),
+        (["run", "add.wasm", "--power", "main"], "--power 'main': give one of mains|any"),
+        (["run", "add.wasm", "--fuel", "9" * 25], "it is too large"),
+        (["task", "create", "x", "--file", "add.wasm", "--image", "y"], "exclude each other"),
+        (["task", "create", "x", "--file", "add.wasm", "--once"], "belong to a --schedule"),
+        (["help", "task", "x"], "no command 'task x'"), (["help", "run", "x"], "'x' is too much"),
         (["run", "add.wasm", "--env", "A"], "--env 'A': give KEY=VALUE"),
         (["run", "add.wasm", "--cap", "wings"], "there are gpio, sensor"),
         (["run", "add.wasm", "--daemon=1"], "takes no value"),
@@ -357,6 +364,14 @@ def test_functions(l):
     (p.folder / "m.wasm").write_bytes(exporting("a", "b"))
     has(p("run", "m.wasm", status=65)[1], "which function of m.wasm? It exports a, b")
     has(p("run", "m.wasm", "-i", "c", status=65)[1], "exports no function 'c'; it exports a, b")
+    tasks.clear()
+    p("task", "create", "nightly", "--file", "m.wasm", "-i", "b")
+    has(p("task", "create", "nightly", "--file", "m.wasm", status=65)[1], "which function of m.wasm?")
+    has(p("task", "create", "empty")[1], "has no module yet")
+    expect_eq([t.get("function") for t in tasks.values()], ["b", None], "of created tasks")
+    (p.folder / "typo.json").write_text('{"tasks": [{"name": "t", "wasm": "m.wasm", "functon": "a"}]}')
+    has(p("job", "create", "typo.json", status=65)[1], "which function of ")
+    has(p("job", "create", "/", status=66)[1], "/ is a folder")
     for cut in range(8):
         (p.folder / "m.wasm").write_bytes(exporting("a", "b", cut=cut))
         p("run", "m.wasm", "-i", "a")
@@ -380,6 +395,7 @@ def test_unreachable(l):
         err = p(*args, status=69)[1]
         has(err, f"no manager at http://127.0.0.1:{port}", "proplet-manager", "--manager URL")
     expect_eq(p("complete", "task", status=69), ("", ""))
+    has(p("status", "-m", f"https://127.0.0.1:{port}", "--cacert", "absent.pem", status=66)[1], "absent.pem cannot be opened")
     p2 = Cli(l, "http://no-such-host.invalid")
     has(p2("status", status=69)[1], "no-such-host.invalid")
     has(p2("status", "-m", f"127.0.0.1:{port}", status=69)[1], f"no manager at http://127.0.0.1:{port}")

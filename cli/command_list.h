@@ -21,12 +21,12 @@
 	OPTION(INSECURE, "insecure", 0, FLAG, NULL, "do not check the manager's certificate")      \
 	OPTION(HELP, "help", 'h', FLAG, NULL, "explain the command")                               \
 	OPTION(INVOKE, "invoke", 'i', TEXT, "FUNCTION",                                            \
-	       "exported function to call; otherwise the one named like the task, main, run or "   \
-	       "_start")                                                                           \
+	       "exported function to call; otherwise the one named like the task, _start, main, "   \
+	       "run, the one named like the file, or the only one")                                \
 	OPTION(NAME, "name", 'n', TEXT, "NAME", "name of the task; otherwise the file's")          \
 	OPTION(NODE, "node", 0, TEXT, "NODE", "run on this node and no other")                     \
 	OPTION(BROADCAST, "broadcast", 0, FLAG, NULL, "run on every node")                         \
-	OPTION(PRIORITY, "priority", 'p', NUMBER, "0..100", "higher runs first (50)")              \
+	OPTION(PRIORITY, "priority", 'p', NUMBER, "1..100", "higher runs first (50)")              \
 	OPTION(ENV, "env", 'e', PAIR, "KEY=VALUE", "environment of the program; repeatable")       \
 	OPTION(CAP, "cap", 'c', LIST, "CAPABILITY",                                                \
 	       "let it use gpio, sensor, kv, time or publish; repeatable")                         \
@@ -34,7 +34,7 @@
 	OPTION(LATENT, "latent", 0, FLAG, NULL, "deploy only; propctl invoke calls it")            \
 	OPTION(LABEL, "label", 'l', PAIR, "KEY=VALUE", "only nodes with this label; repeatable")   \
 	OPTION(ARCH, "arch", 0, TEXT, "ARCH", "only nodes of this architecture (x86_64, arm...)")  \
-	OPTION(POWER, "power", 0, TEXT, "mains|battery", "only nodes powered like this")           \
+	OPTION(POWER, "power", 0, TEXT, "mains|any", "mains: not on nodes with a battery (any)")   \
 	OPTION(RESTART, "restart", 0, NUMBER, "TIMES", "start it again if it fails")               \
 	OPTION(QUEUE, "queue", 0, FLAG, NULL, "if no node fits now, wait for one")                 \
 	OPTION(IDEMPOTENT, "idempotent", 0, FLAG, NULL,                                            \

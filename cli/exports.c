@@ -121,8 +121,8 @@ static const char *joined(const char *const *names, int count)
 	return count > 12 ? text("%s...", out) : out;
 }
 
-int exports_choose(const struct module_file *file, const char *wanted, const char *task,
-		   const char *stem, const char **function)
+static int choose(const struct module_file *file, const char *wanted, const char *task,
+		  const char *stem, const char **function)
 {
 	const char *names[64];
 	int count = exports_read(file, names, 64);
@@ -155,4 +155,28 @@ int exports_choose(const struct module_file *file, const char *wanted, const cha
 	}
 	return fail(CLI_DATA, "which function of %s? It exports %s; name one with --invoke",
 		    file->path, joined(names, count));
+}
+
+const char *module_stem(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	const char *base = slash != NULL ? slash + 1 : path;
+	const char *dot = strrchr(base, '.');
+
+	if (strcmp(path, "-") == 0) {
+		return "stdin";
+	}
+	return dot != NULL && dot > base ? text("%.*s", (int)(dot - base), base) : base;
+}
+
+int exports_set(const struct module_file *file, const char *path, json_t *task)
+{
+	const char *name = json_string_value(json_object_get(task, "name"));
+	const char *function = json_string_value(json_object_get(task, "function"));
+	int status = choose(file, function, name, module_stem(path), &function);
+
+	if (status == CLI_OK && function != NULL) {
+		json_object_set_new(task, "function", json_string(function));
+	}
+	return status;
 }

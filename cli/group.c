@@ -55,6 +55,9 @@ static int module_of_task(struct cli *cli, const char *path, json_t *task)
 				   : text("%.*s/%s", (int)(slash - path), path, wasm);
 	int status = module_read(&file, from);
 	if (status == CLI_OK) {
+		status = exports_set(&file, from, task);
+	}
+	if (status == CLI_OK) {
 		status = module_offer(&cli->http, &file, &stored);
 	}
 	if (status == CLI_OK) {

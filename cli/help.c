@@ -112,7 +112,9 @@ void help_general(FILE *out)
 		print_commands(out, groups[i].name);
 	}
 	print_globals(out);
-	fputs("\nA TASK, NODE or JOB is an id, the beginning of one, or a name.\n"
+	fputs("\nA TASK, NODE, JOB or WORKFLOW is an id, the beginning of one, or a name; of tasks "
+	      "with\n"
+	      "one name the one that has not ended, else the newest.\n"
 	      "More: propctl help COMMAND, man propctl\n",
 	      out);
 }
@@ -183,6 +185,10 @@ int help_command(struct cli *cli)
 	}
 	const char *group = help_is_group(args->args[0]) ? args->args[0] : "";
 	const char *name = args->args[group[0] ? 1 : 0];
+	if (group[0] == 0 && args->count > 1) {
+		return fail(CLI_USAGE, "'%s' is too much: propctl help %s",
+			    text_clean(args->args[1]), text_clean(name));
+	}
 	if (group[0] != 0 && args->count == 1) {
 		help_group(stdout, group);
 		return CLI_OK;
@@ -194,7 +200,8 @@ int help_command(struct cli *cli)
 			return CLI_OK;
 		}
 	}
-	return fail(CLI_USAGE, "there is no command '%s'; see: propctl help", text_clean(name));
+	return fail(CLI_USAGE, "there is no command '%s%s%s'; see: propctl help", group,
+		    group[0] ? " " : "", text_clean(name));
 }
 
 int version_command(struct cli *cli)
@@ -273,7 +280,8 @@ int man_command(struct cli *cli)
 	       "[\\fIARGUMENT\\fR...]\n"
 	       ".SH DESCRIPTION\n"
 	       "Speaks to a manager over HTTP. A task, node or job is named by its id, the\n"
-	       "beginning of it, or its name. What was asked for goes to standard output,\n"
+	       "beginning of it, or its name; of tasks with one name the one that has not\n"
+	       "ended is meant, else the newest. What was asked for goes to standard output,\n"
 	       "everything else to standard error.\n.SH COMMANDS\n",
 	       PROPLET_VERSION);
 	for (size_t i = 0; i < cli_command_count; i++) {

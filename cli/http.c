@@ -9,8 +9,11 @@
  */
 #include "cli/cli.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
+#include <unistd.h>
 
 volatile int http_interrupted;
 
@@ -82,6 +85,12 @@ int http_open(struct http *http, const struct cli_args *args)
 
 	if (status != CLI_OK) {
 		return status;
+	}
+	const char *cacert = args_text(args, CLI_OPT_CACERT, getenv("PROPCTL_CACERT"));
+	if (cacert != NULL && cacert[0] != 0 && strncasecmp(http->base, "https", 5) == 0 &&
+	    access(cacert, R_OK) != 0) {
+		return fail(CLI_NOT_FOUND, "--cacert, PROPCTL_CACERT: %s cannot be opened: %s",
+			    cacert, strerror(errno));
 	}
 	http->token = getenv("PROPCTL_TOKEN");
 	http->curl = curl_easy_init();
@@ -166,8 +175,13 @@ static int transfer_failed(struct http *http, CURLcode code, const struct http_r
 			    http->base, why);
 	case CURLE_OPERATION_TIMEDOUT:
 		return fail(CLI_UNAVAILABLE, "%s does not answer: %s", http->base, why);
-	case CURLE_PEER_FAILED_VERIFICATION:
 	case CURLE_SSL_CACERT_BADFILE:
+		return fail(CLI_NOT_FOUND, "--cacert, PROPCTL_CACERT: no certificates to trust: %s",
+			    why);
+	case CURLE_SSL_CONNECT_ERROR:
+		return fail(CLI_UNAVAILABLE, "%s: no TLS connection; does it speak http://? %s",
+			    http->base, why);
+	case CURLE_PEER_FAILED_VERIFICATION:
 		return fail(CLI_UNAVAILABLE,
 			    "the certificate of %s is not trusted: %s\n"
 			    "    name the one to trust: --cacert FILE, PROPCTL_CACERT",

@@ -96,7 +96,8 @@ int module_read(struct module_file *file, const char *path)
 	file->path = standard ? "standard input" : path;
 	FILE *in = standard ? stdin : fopen(path, "rb");
 	if (in == NULL) {
-		return fail(CLI_NOT_FOUND, "%s cannot be opened: %s", path, strerror(errno));
+		return fail(CLI_NOT_FOUND, "%s cannot be opened: %s", path[0] != 0 ? path : "''",
+			    strerror(errno));
 	}
 	int status = fstat(fileno(in), &st) == 0 && S_ISDIR(st.st_mode)
 			     ? fail(CLI_NOT_FOUND, "%s is a folder", path)

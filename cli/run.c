@@ -405,19 +405,6 @@ int wait_task(struct cli *cli, const char *id, json_t *task, bool stop_on_interr
 
 /* ---- run ---- */
 
-/* "build/add.wasm" -> "add" */
-static const char *name_of(const char *path)
-{
-	const char *slash = strrchr(path, '/');
-	const char *base = slash != NULL ? slash + 1 : path;
-	const char *dot = strrchr(base, '.');
-
-	if (strcmp(path, "-") == 0) {
-		return "stdin";
-	}
-	return dot != NULL && dot > base ? text("%.*s", (int)(dot - base), base) : base;
-}
-
 static int start_apart(struct cli *cli, const char *id)
 {
 	struct http_reply reply;
@@ -490,23 +477,18 @@ static int create_and_start(struct cli *cli, json_t *body, bool wait, json_t **t
 /* Sends the module if need be, and the task. */
 static int run_file(struct cli *cli, const struct module_file *file, bool wait, json_t **task)
 {
-	const char *stem = name_of(cli->args.args[0]);
-	const char *name = args_text(&cli->args, CLI_OPT_NAME, stem);
-	const char *function = args_text(&cli->args, CLI_OPT_INVOKE, NULL);
+	const char *name = args_text(&cli->args, CLI_OPT_NAME, module_stem(cli->args.args[0]));
 	json_t *body = NULL;
 	bool stored = false;
-	int status = exports_choose(file, function, name, stem, &function);
+	int status = task_body(cli, name, cli->args.args + 1, cli->args.count - 1, &body);
 
-	if (status == CLI_OK) {
-		status = task_body(cli, name, cli->args.args + 1, cli->args.count - 1, &body);
-	}
 	if (status != CLI_OK) {
 		return status;
 	}
-	if (function != NULL) {
-		json_object_set_new(body, "function", json_string(function));
+	status = exports_set(file, cli->args.args[0], body);
+	if (status == CLI_OK) {
+		status = module_offer(&cli->http, file, &stored);
 	}
-	status = module_offer(&cli->http, file, &stored);
 	if (status == CLI_OK) {
 		module_attach(body, file, stored);
 		status = create_and_start(cli, body, wait, task);

@@ -346,8 +346,17 @@ int task_delete(struct cli *cli)
 static int create_body(struct cli *cli, json_t **body)
 {
 	const char *path = args_text(&cli->args, CLI_OPT_FILE, NULL);
+	const struct cli_args *args = &cli->args;
 	struct module_file file;
 	bool stored = false;
+
+	if (path != NULL && args_has(args, CLI_OPT_IMAGE)) {
+		return fail(CLI_USAGE, "--file and --image exclude each other");
+	}
+	if (!args_has(args, CLI_OPT_SCHEDULE) &&
+	    (args_has(args, CLI_OPT_TIMEZONE) || args_has(args, CLI_OPT_ONCE))) {
+		return fail(CLI_USAGE, "--timezone and --once belong to a --schedule");
+	}
 	int status =
 		task_body(cli, cli->args.args[0], cli->args.args + 1, cli->args.count - 1, body);
 
@@ -355,6 +364,9 @@ static int create_body(struct cli *cli, json_t **body)
 		return status;
 	}
 	status = module_read(&file, path);
+	if (status == CLI_OK) {
+		status = exports_set(&file, path, *body);
+	}
 	if (status == CLI_OK) {
 		status = module_offer(&cli->http, &file, &stored);
 	}
@@ -384,6 +396,10 @@ int task_create(struct cli *cli)
 		api_print(reply.json);
 	} else if (id != NULL) {
 		printf("%s\n", text_clean(id));
+	}
+	if (!cli->quiet && !args_has(&cli->args, CLI_OPT_FILE) &&
+	    !args_has(&cli->args, CLI_OPT_IMAGE)) {
+		note("the task has no module yet; see: propctl help task upload");
 	}
 	if (id != NULL && args_has(&cli->args, CLI_OPT_START)) {
 		struct http_reply started;

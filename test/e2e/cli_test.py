@@ -117,7 +117,9 @@ def test_failures(l):
     has(f("run", "add.wasm", "1", status=70)[1], "refused")
     has(f("run", "add.wasm", "1", "x", status=70)[1], "refused")
     has(f("run", "add.wasm", "--invoke", "nothing", status=65)[1], "it exports add, mean")
-    task = f("task", "create", "x", "-f", "add.wasm", "-i", "nothing", "-s")[0].strip()
+    task = f("task", "create", "x", "-i", "nothing")[0].strip()
+    f("task", "upload", task, "add.wasm")
+    f("task", "start", task)
     has(f("task", "wait", task, status=70)[1], "refused", "nothing")
     has(f("run", "counter.wasm", status=0)[0], "-3")
     (l.folder / "bad.wasm").write_bytes(b"\0asm\1\0\0\0\x01\x04\x01\x60\x7f")
@@ -227,6 +229,8 @@ def test_manager_comes_last(l):
             file.unlink()
     f.manager.start()
     wait_until(lambda: "tiny" in f.try_("node", "list")[1], 10, "the worker's labels are known")
+    nodes = json.loads(f("node", "list", "-j")[0])
+    expect(all("-" in n["name"] for n in nodes), f"nodes have names: {nodes}")
     f("run", "add.wasm", "--label", "size=tiny", "2", "3")
 
 
