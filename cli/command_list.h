@@ -21,7 +21,7 @@
 	OPTION(INSECURE, "insecure", 0, FLAG, NULL, "do not check the manager's certificate")      \
 	OPTION(HELP, "help", 'h', FLAG, NULL, "explain the command")                               \
 	OPTION(INVOKE, "invoke", 'i', TEXT, "FUNCTION",                                            \
-	       "exported function to call; otherwise the one named like the task, _start, main, "   \
+	       "exported function to call; otherwise the one named like the task, _start, main, "  \
 	       "run, the one named like the file, or the only one")                                \
 	OPTION(NAME, "name", 'n', TEXT, "NAME", "name of the task; otherwise the file's")          \
 	OPTION(NODE, "node", 0, TEXT, "NODE", "run on this node and no other")                     \
