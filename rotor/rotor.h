@@ -390,7 +390,9 @@ ROTOR_MUST_USE enum rotor_err rotor_call_name(struct rotor_instance *instance, c
 
 /* Runs until something is to be told, or until about fuel units are used. One unit is one
  * WebAssembly instruction; loops and calls are charged in advance for their whole body, bulk
- * operations by length. Never blocks. */
+ * operations by length. Never blocks. Native code runs on the stack in the instance's block: where the
+ * system delivers signals, their handlers on a thread that runs it need a stack of their own
+ * (sigaltstack, SA_ONSTACK). */
 enum rotor_status rotor_run(struct rotor_instance *instance, uint64_t fuel);
 
 /* After HOST: the pending call, to read its arguments and write its results; then rotor_answer says

@@ -7,18 +7,21 @@
  * Rules: 1. With --pool all that belongs to the module lies in one block of that size; the file
  *           itself is mapped, as it would lie in flash.
  *        2. A time limit is a signal that calls rotor_interrupt; the loop looks at the clock.
+ *        3. Signals have a stack of their own, as native code runs on the task's, which has no room for them.
  */
 #include <inttypes.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/time.h>
+#include <unistd.h>
 
 #include "rotor/tool/plan.h"
 #include "rotor/tool/tool.h"
 
 enum {
-	FRAMES_SHOWN = 50
+	FRAMES_SHOWN = 50,
+	SIGNAL_STACK_BYTES = 64 << 10 /* at least; more where the processor's registers take more */
 };
 
 struct run {
@@ -251,11 +254,27 @@ static void on_alarm(int signal_number)
 	rotor_interrupt(interrupt_whom);
 }
 
+/* Has signals that ask for it handled on a stack of their own. */
+static void give_signals_a_stack(void)
+{
+	static uint8_t some[SIGNAL_STACK_BYTES];
+	long asked = sysconf(_SC_SIGSTKSZ);
+	stack_t stack = {.ss_sp = some, .ss_size = sizeof(some)};
+
+	if (asked > SIGNAL_STACK_BYTES) {
+		stack.ss_size = (size_t)asked;
+		stack.ss_sp = malloc(stack.ss_size);
+	}
+	if (stack.ss_sp == NULL || sigaltstack(&stack, NULL) != 0) {
+		abort();
+	}
+}
+
 /* Has the signal come at the deadline, and every millisecond after it. */
 static void start_timer(struct run *run)
 {
 	struct itimerval timer = {.it_interval = {.tv_usec = 1000}};
-	struct sigaction action = {.sa_handler = on_alarm, .sa_flags = SA_RESTART};
+	struct sigaction action = {.sa_handler = on_alarm, .sa_flags = SA_RESTART | SA_ONSTACK};
 
 	if (run->time_ms == 0) {
 		return;
@@ -264,6 +283,7 @@ static void start_timer(struct run *run)
 	timer.it_value.tv_sec = (time_t)(run->time_ms / 1000);
 	timer.it_value.tv_usec = (suseconds_t)(run->time_ms % 1000 * 1000);
 	interrupt_whom = run->instance;
+	give_signals_a_stack();
 	sigaction(SIGALRM, &action, NULL);
 	setitimer(ITIMER_REAL, &timer, NULL);
 }
