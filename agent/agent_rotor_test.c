@@ -120,6 +120,7 @@ static long fuel_with(uint32_t slice_fuel)
 	r->engine = engine();
 	r->pool_bytes = 128 * 1024;
 	r->limits.slice_fuel = slice_fuel;
+	r->limits.stack_bytes = 512;
 	rig_boot(r);
 	rig_online(r);
 	start(r, "a", "count", "\"inputs\":[500],");

@@ -44,15 +44,18 @@ static int zero_byte(struct rotor_loader *l)
 
 static int block_type(struct rotor_loader *l, uint32_t *out)
 {
+	const uint8_t *from = l->p;
 	int64_t t;
 
 	TRY(load_s33(l, &t));
 	if (t >= 0) {
-		*out = (uint32_t)t;
+		/* No module has so many types; the highest bit is BLOCK_VALUE. */
+		*out = (uint32_t)BASE_MIN(t, (int64_t)INT32_MAX);
 		return 0;
 	}
 	*out = BLOCK_VALUE | (uint32_t)(t & 0x7f);
-	if (t < -64 || (t != -64 && (t < -4 || t > -1) && !type_is_ref((uint8_t)(t & 0x7f)))) {
+	if (l->p - from != 1 ||
+	    (t != -64 && (t < -4 || t > -1) && !type_is_ref((uint8_t)(t & 0x7f)))) {
 		return load_malformed(l, "malformed block type");
 	}
 	return 0;

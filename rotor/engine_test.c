@@ -237,6 +237,61 @@ TEST(errors_say_what_and_where)
 	EXPECT_EQ(diag.offset, 24);
 }
 
+static void put(uint8_t **at, const char *bytes, size_t count)
+{
+	memcpy(*at, bytes, count);
+	*at += count;
+}
+
+static void put_leb(uint8_t **at, uint32_t v)
+{
+	for (; v > 0x7f; v >>= 7) {
+		*(*at)++ = (uint8_t)(v | 0x80);
+	}
+	*(*at)++ = (uint8_t)v;
+}
+
+/* A function of 1000 i64 results and 60000 locals that tail-calls itself above so many values. */
+static size_t wide_module(uint8_t *out, uint32_t values)
+{
+	uint8_t *at = out;
+
+	put(&at, "\0asm\1\0\0\0\1", 9);
+	put_leb(&at, 1005);
+	put(&at, "\1\x60\0", 3);
+	put_leb(&at, 1000);
+	memset(at, 0x7e, 1000);
+	at += 1000;
+	put(&at, "\3\2\1\0\7\5\1\1t\0\0\x0a", 12);
+	put_leb(&at, 2 * values + 11);
+	put(&at, "\1", 1);
+	put_leb(&at, 2 * values + 8);
+	put(&at, "\1\xe0\xd4\3\x7f", 5);
+	for (uint32_t i = 0; i < values; i++) {
+		put(&at, "\x41\0", 2);
+	}
+	put(&at, "\x12\0\x0b", 3);
+	return (size_t)(at - out);
+}
+
+TEST(a_frame_is_never_larger_than_its_check)
+{
+	for (uint32_t values = 2900; values < 4995; values += 5) {
+		size_t bytes = wide_module(b.other, values);
+		struct rotor_diag diag = {0};
+		enum rotor_err err = rotor_load(b.module_block, BLOCK_BYTES, b.other, bytes, 0,
+						&b.module, &diag);
+
+		EXPECT_EQ(err, values > 2999 ? ROTOR_ERR_LIMIT : ROTOR_OK);
+		if (err == ROTOR_OK) {
+			set_up(b.other, bytes, (struct rotor_limits){.stack_bytes = 16384});
+			EXPECT_EQ(rotor_call_name(b.in, "t", NULL, 0, NULL), ROTOR_ERR_LIMIT);
+		} else {
+			EXPECT(strstr(diag.text, "cells in a frame") != NULL);
+		}
+	}
+}
+
 TEST(an_instance_needs_what_it_says)
 {
 	size_t bytes;
@@ -341,6 +396,82 @@ TEST(a_host_function_answers_later_and_elsewhere)
 	EXPECT_EQ(result(), 1042);
 }
 
+TEST(a_call_while_another_waits_may_wait_too)
+{
+	struct rotor_call *pending;
+
+	set_up_program();
+	for (int i = 0; i < 3; i++) {
+		call("ask", 5 + i, 1);
+		EXPECT_EQ(rotor_run(b.in, UNITS), ROTOR_HOST);
+	}
+	for (int i = 3; i-- != 0;) {
+		pending = rotor_pending(b.in);
+		EXPECT(pending != NULL && rotor_arg_u32(pending, 0) == 5u + (uint32_t)i);
+		rotor_result_u32(pending, 40 + (uint32_t)i);
+		rotor_answer(b.in, ROTOR_HOST_DONE);
+		EXPECT_EQ(rotor_run(b.in, UNITS), ROTOR_DONE);
+		EXPECT_EQ(result(), 1040 + i);
+	}
+}
+
+/* ---- linking ---- */
+
+/* (module (func (export "g") (result i32) (i32.const 100))) */
+static const uint8_t giver[] = {
+	0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00, 0x01, 0x05, 0x01, 0x60,
+	0x00, 0x01, 0x7f, 0x03, 0x02, 0x01, 0x00, 0x07, 0x05, 0x01, 0x01, 0x67,
+	0x00, 0x00, 0x0a, 0x07, 0x01, 0x05, 0x00, 0x41, 0xe4, 0x00, 0x0b,
+};
+
+/* (module (import "b" "g" (func $g (result i32))) (func (export "f") (result i32) (call $g))) */
+static const uint8_t taker[] = {
+	0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00, 0x01, 0x05, 0x01, 0x60, 0x00, 0x01, 0x7f,
+	0x02, 0x07, 0x01, 0x01, 0x62, 0x01, 0x67, 0x00, 0x00, 0x03, 0x02, 0x01, 0x00, 0x07, 0x05,
+	0x01, 0x01, 0x66, 0x00, 0x01, 0x0a, 0x06, 0x01, 0x04, 0x00, 0x10, 0x00, 0x0b,
+};
+
+/* (module (import "b" "g" (func (result i32))) (import "b" "none" (func))) */
+static const uint8_t refused[] = {
+	0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00, 0x01, 0x08, 0x02, 0x60,
+	0x00, 0x01, 0x7f, 0x60, 0x00, 0x00, 0x02, 0x10, 0x02, 0x01, 0x62, 0x01,
+	0x67, 0x00, 0x00, 0x01, 0x62, 0x04, 0x6e, 0x6f, 0x6e, 0x65, 0x00, 0x01,
+};
+
+static enum rotor_err instantiate(const uint8_t *wasm, size_t bytes, void *at, size_t at_bytes,
+				  const struct rotor_imports *from, void *block, size_t block_bytes,
+				  struct rotor_instance **out)
+{
+	const struct rotor_limits limits = {.stack_bytes = 1024};
+	const struct rotor_module *m;
+
+	EXPECT_EQ(rotor_load(at, at_bytes, wasm, bytes, 0, &m, NULL), 0);
+	return rotor_instantiate(block, block_bytes, m, from, &limits, out, NULL);
+}
+
+TEST(an_instance_that_was_not_made_leaves_no_trace)
+{
+	enum {
+		EACH = 1 << 14
+	};
+	struct rotor_extern shared = {.module = "b", .name = "g"};
+	const struct rotor_imports from = {.externs = &shared, .extern_count = 1};
+	void *gone = malloc(EACH);
+
+	set_up(giver, sizeof(giver), (struct rotor_limits){.stack_bytes = 1024});
+	shared.instance = b.in;
+	EXPECT_EQ(instantiate(refused, sizeof(refused), b.other, EACH, &from, gone, EACH, &b.in),
+		  ROTOR_ERR_LINK);
+	memset(gone, 0xff, EACH);
+	free(gone); /* a sanitizer sees who looks at it */
+	EXPECT_EQ(instantiate(taker, sizeof(taker), b.other, EACH, &from, b.other + EACH, EACH,
+			      &b.in),
+		  0);
+	EXPECT_EQ(rotor_call_name(b.in, "f", NULL, 0, NULL), 0);
+	EXPECT_EQ(rotor_run(b.in, UNITS), ROTOR_DONE);
+	EXPECT_EQ(result(), 100);
+}
+
 /* ---- traps ---- */
 
 TEST(a_trap_says_why_and_where)
@@ -403,13 +534,15 @@ TEST(calls_with_wrong_arguments_are_refused)
 }
 
 TEST_MAIN(
-	T(pieces_of_any_size_give_the_same_module) T(too_small_a_block_is_refused_at_every_size)
-		T(every_prefix_and_every_changed_byte_is_harmless) T(errors_say_what_and_where) T(
-			an_instance_needs_what_it_says) T(fuel_is_the_same_in_slices_and_in_copies)
-			T(a_deep_program_is_copied_between_slices) T(
-				an_interrupt_stops_a_loop_and_a_fill)
-				T(a_host_function_answers_later_and_elsewhere) T(
-					a_trap_says_why_and_where)
-					T(endless_recursion_is_a_trap_and_leaves_the_instance_well)
+	T(pieces_of_any_size_give_the_same_module) T(too_small_a_block_is_refused_at_every_size) T(
+		every_prefix_and_every_changed_byte_is_harmless) T(errors_say_what_and_where)
+		T(a_frame_is_never_larger_than_its_check) T(an_instance_needs_what_it_says) T(
+			fuel_is_the_same_in_slices_and_in_copies) T(a_deep_program_is_copied_between_slices)
+			T(an_interrupt_stops_a_loop_and_a_fill) T(
+				a_host_function_answers_later_and_elsewhere)
+				T(a_call_while_another_waits_may_wait_too) T(
+					an_instance_that_was_not_made_leaves_no_trace)
+					T(a_trap_says_why_and_where) T(
+						endless_recursion_is_a_trap_and_leaves_the_instance_well)
 						T(memory_beyond_what_is_used_is_a_trap_of_its_own)
 							T(calls_with_wrong_arguments_are_refused))

@@ -15,7 +15,7 @@
 		uint64_t name##_8;                                                                 \
 	}
 
-#define INSTANCE_MAGIC 0x32725052u
+#define INSTANCE_MAGIC 0x33725052u
 
 /* Funcrefs are shared through tables: instance number of the group, function index plus 1. */
 enum {
@@ -54,9 +54,10 @@ struct activation {
 	uint32_t outer;  /* place of the outer one's record plus 1; 0: none */
 	uint32_t pc, fp; /* of the outer one, where it waits */
 	uint32_t func;
-	uint32_t caller;  /* instance number plus 1 that called, or CALLER_* */
-	uint32_t state;   /* of the outer one: enum run_state */
-	uint32_t deepest; /* the instance's own deepest before */
+	uint32_t caller;                   /* instance number plus 1 that called, or CALLER_* */
+	uint32_t state;                    /* of the outer one: enum run_state */
+	uint32_t deepest;                  /* the instance's own deepest before */
+	uint32_t pending_func, pending_at; /* of the outer one */
 };
 enum {
 	ACTIVATION_CELLS = sizeof(struct activation) / 4

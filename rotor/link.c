@@ -125,6 +125,18 @@ static enum rotor_err join(struct rotor_instance *fresh, struct rotor_instance *
 	return ROTOR_OK;
 }
 
+/* Takes an instance out of its group. */
+static void quit(struct rotor_instance *in)
+{
+	struct rotor_instance *before = in;
+
+	while (before->next != in) {
+		before = before->next;
+	}
+	before->next = in->next;
+	in->next = in;
+}
+
 /* ---- types ---- */
 
 bool link_same_type(const struct functype *a, const struct functype *b)
@@ -322,31 +334,42 @@ static enum rotor_err link_global(struct linking *k, uint32_t idx)
 	return ROTOR_OK;
 }
 
+static enum rotor_err link_all(struct linking *k)
+{
+	uint32_t funcs = 0, tables = 0, globals = 0;
+
+	for (uint32_t i = 0; rotor_module_import(k->in->module, i, &k->im); i++) {
+		k->decl = &k->in->module->imports[i];
+		k->known = false;
+		switch (k->im.kind) {
+		case ROTOR_FUNC:
+			TRY(link_func(k, funcs++));
+			break;
+		case ROTOR_TABLE:
+			TRY(link_table(k, tables++));
+			break;
+		case ROTOR_MEMORY:
+			TRY(link_memory(k));
+			break;
+		default:
+			TRY(link_global(k, globals++));
+			break;
+		}
+	}
+	return ROTOR_OK;
+}
+
 enum rotor_err link_imports(struct rotor_instance *in, const struct rotor_imports *imports,
 			    struct rotor_diag *diag)
 {
 	static const struct rotor_imports none;
 	struct linking k = {.in = in, .from = imports != NULL ? imports : &none, .diag = diag};
-	uint32_t funcs = 0, tables = 0, globals = 0;
+	enum rotor_err err;
 
 	in->imports = k.from;
-	for (uint32_t i = 0; rotor_module_import(in->module, i, &k.im); i++) {
-		k.decl = &in->module->imports[i];
-		k.known = false;
-		switch (k.im.kind) {
-		case ROTOR_FUNC:
-			TRY(link_func(&k, funcs++));
-			break;
-		case ROTOR_TABLE:
-			TRY(link_table(&k, tables++));
-			break;
-		case ROTOR_MEMORY:
-			TRY(link_memory(&k));
-			break;
-		default:
-			TRY(link_global(&k, globals++));
-			break;
-		}
+	err = link_all(&k);
+	if (err != ROTOR_OK) {
+		quit(in);
 	}
-	return ROTOR_OK;
+	return err;
 }

@@ -61,6 +61,14 @@ int load_unknown(struct rotor_loader *l, const char *text, uint32_t idx)
 
 /* ---- memory ---- */
 
+int load_room(struct rotor_loader *l, uint32_t count, size_t bytes)
+{
+	if (count > (size_t)(l->high - l->low) / bytes) {
+		return load_fail(l, ROTOR_ERR_MEMORY, "the block is too small for this module");
+	}
+	return 0;
+}
+
 void *load_alloc(struct rotor_loader *l, size_t bytes, size_t align)
 {
 	uint8_t *at = l->block + base_align_up((size_t)(l->low - l->block), align);

@@ -194,6 +194,8 @@ static inline uint32_t load_offset(const struct rotor_loader *l)
 {
 	return l->start_offset + (uint32_t)(l->p - l->start);
 }
+/* An error if there is no room for count items of that many bytes: before the product, which may not fit a size_t. */
+int load_room(struct rotor_loader *l, uint32_t count, size_t bytes);
 /* Memory from the bottom of the block, for good; NULL after an error. */
 void *load_alloc(struct rotor_loader *l, size_t bytes, size_t align);
 /* Memory from its top, zeroed, until the load ends; only while no function is open. */

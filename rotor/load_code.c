@@ -18,7 +18,7 @@ int step_body(struct rotor_loader *l)
 	end = load_offset(l) + bytes;
 	b->offset = load_offset(l);
 	TRY(load_count(l, &groups)); /* within the section; is it within the body? */
-	if (load_offset(l) > end) {
+	if (load_offset(l) > end || groups > end - load_offset(l)) {
 		return load_malformed(l, "unexpected end of section or function");
 	}
 	b->end = end;
@@ -32,6 +32,7 @@ int step_body(struct rotor_loader *l)
 	b->depth = 1;
 	b->skim = false;
 	l->origin = (struct entry *)l->high;
+	TRY(load_room(l, groups, sizeof(struct local_run)));
 	b->runs = load_alloc_temp(l, (groups + b->type->param_count) * sizeof(struct local_run));
 	CHECK(b->runs != NULL, (int)l->error);
 	l->limit = end;

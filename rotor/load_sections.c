@@ -400,6 +400,7 @@ static int room_for(struct rotor_loader *l, uint32_t count, uint32_t max, size_t
 	if (count > max) {
 		return load_fail_idx(l, ROTOR_ERR_LIMIT, "a section has more items than", max);
 	}
+	TRY(load_room(l, count, bytes));
 	at = load_alloc(l, count * bytes, 8);
 	CHECK(at != NULL, (int)l->error);
 	memcpy(out, &at, sizeof(at));

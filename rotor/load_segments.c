@@ -169,6 +169,7 @@ int step_elem_kind(struct rotor_loader *l)
 	if (e->mode == SEGMENT_ACTIVE && l->m->tables[e->table].type != type) {
 		return load_invalid(l, "type mismatch: elements and their table");
 	}
+	TRY(load_room(l, count, 4));
 	e->refs = load_alloc(l, (size_t)count * 4, 4);
 	CHECK(e->refs != NULL, (int)l->error);
 	e->count = 0;

@@ -38,7 +38,10 @@ static bool is_nested(const struct rotor_instance *in)
 {
 	const struct activation *a = instance_activation(in);
 
-	return a->outer != 0 && a->pc == FORM_IN_NATIVE;
+	while (a->outer != 0 && a->pc != FORM_IN_NATIVE) {
+		a = (const struct activation *)&in->stack[a->outer - 1];
+	}
+	return a->outer != 0;
 }
 
 static uintptr_t native_top(const struct rotor_instance *in, bool nested)
@@ -51,7 +54,7 @@ static uintptr_t native_top(const struct rotor_instance *in, bool nested)
 
 uint32_t native_stack_end(const struct rotor_instance *in)
 {
-	bool nested = in->activation != 0 && in->pc == FORM_IN_NATIVE;
+	bool nested = in->activation != 0 && (in->pc == FORM_IN_NATIVE || is_nested(in));
 	uintptr_t need = in->module->native->frame_bytes + 2 * MARGIN_BYTES;
 	uintptr_t top = native_top(in, nested), bottom = (uintptr_t)in->stack;
 

@@ -350,14 +350,16 @@ size_t rotor_instance_bytes(const struct rotor_module *module, const struct roto
 
 /* Makes an instance in block (aligned to 8), which it keeps. The module and the imports must
  * outlive it. Segments are placed and the start function runs in the first rotor_run, where they
- * may trap. diag may be NULL. */
+ * may trap. diag may be NULL. Instances that import from each other hold pointers to each other:
+ * from the first run on, all of them end together. */
 ROTOR_MUST_USE enum rotor_err
 rotor_instantiate(void *block, size_t block_bytes, const struct rotor_module *module,
 		  const struct rotor_imports *imports, const struct rotor_limits *limits,
 		  struct rotor_instance **out, struct rotor_diag *diag);
 
 /* Goes on with an instance whose block was copied to another place: sets the few host pointers
- * anew. The module must be of the same bytes and the same imports be there. */
+ * anew. The module must be of the same bytes and the same imports be there. The block is trusted:
+ * what came over a network or a disk is authenticated first. */
 ROTOR_MUST_USE enum rotor_err rotor_attach(void *block, size_t block_bytes,
 					   const struct rotor_module *module,
 					   const struct rotor_imports *imports,

@@ -70,6 +70,8 @@ static void leave(struct rotor_instance *in)
 	in->pc = a.pc;
 	in->fp = a.fp;
 	in->state = (uint8_t)a.state;
+	in->pending_func = a.pending_func;
+	in->pending_at = a.pending_at;
 }
 
 static uint32_t stack_end(const struct rotor_instance *in)
@@ -88,8 +90,17 @@ static bool enter(struct rotor_instance *in, uint32_t func, uint32_t caller, con
 	if ((uint64_t)fp + call_cells(m, func) > stack_end(in)) {
 		return false;
 	}
-	*a = (struct activation){in->activation, in->pc,    in->fp,     func,
-				 caller,         in->state, in->deepest};
+	*a = (struct activation){
+		.outer = in->activation,
+		.pc = in->pc,
+		.fp = in->fp,
+		.func = func,
+		.caller = caller,
+		.state = in->state,
+		.deepest = in->deepest,
+		.pending_func = in->pending_func,
+		.pending_at = in->pending_at,
+	};
 	in->activation = at + 1;
 	in->fp = fp;
 	in->progress[0] = 0; /* left over if the last call was given up */
@@ -291,8 +302,8 @@ static enum rotor_status trapped(struct rotor_instance *root, struct rotor_insta
 		root->trap = in->trap;
 		root->exit_code = in->exit_code;
 		memcpy(root->detail, in->detail, sizeof(root->detail));
-		unwind(root);
 	}
+	unwind(root); /* also if it was called again by another, which it had called */
 	root->state = RUN_TRAPPED;
 	if (root->activation == 0) {
 		root->state = RUN_IDLE; /* while segments were placed */

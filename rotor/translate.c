@@ -70,6 +70,7 @@ int t_end(struct rotor_loader *l)
 	f->cost = l->body.instr_count;
 	f->zero_from = l->body.type->param_cells;
 	f->zero_count = (uint16_t)(t->link - f->zero_from);
+	ASSERT(t->cells_max <= UINT16_MAX);
 	f->frame_cells = (uint16_t)t->cells_max;
 	return 0;
 }
@@ -510,6 +511,9 @@ static int far_store(struct rotor_loader *l, unsigned generic, struct entry *a, 
 	struct bound at = {0};
 	uint16_t slot;
 
+	if (a->kind == ENTRY_PENDING) {
+		TRY(emit_to_slot(l, a, &slot)); /* its operands may lie where the value goes */
+	}
 	TRY(emit_to_slot(l, v, &slot));
 	TRY(far_address(l, a, offset, &at));
 	at.operands = OPERANDS_AS;
@@ -741,17 +745,30 @@ static int tail_return(struct rotor_loader *l, uint16_t slot)
 	return emit_two(l, F_RETURN, l->t.link);
 }
 
-/* Room for what a call leaves at slot, if it turns out to be an ordinary one. */
-static void reserve_results(struct rotor_loader *l, uint16_t slot)
+int t_check_frame(struct rotor_loader *l, uint32_t cells)
 {
-	l->t.cells_max = BASE_MAX(l->t.cells_max, slot + (uint32_t)l->body.type->result_cells);
+	if (cells > 65000) {
+		return load_fail_idx(l, ROTOR_ERR_LIMIT,
+				     "more than 65000 cells in a frame: function", l->body.func);
+	}
+	return 0;
+}
+
+/* Room for what a call leaves at slot, if it turns out to be an ordinary one. */
+static int reserve_results(struct rotor_loader *l, uint16_t slot)
+{
+	uint32_t end = slot + (uint32_t)l->body.type->result_cells;
+
+	TRY(t_check_frame(l, end));
+	l->t.cells_max = BASE_MAX(l->t.cells_max, end);
+	return 0;
 }
 
 int t_tail_call(struct rotor_loader *l, uint32_t func, uint32_t count, uint16_t slot)
 {
 	const struct functype *f = module_functype(l->m, func);
 
-	reserve_results(l, slot);
+	TRY(reserve_results(l, slot));
 	if (func < l->m->func_imports) {
 		TRY(t_call(l, func, count, slot));
 		return tail_return(l, slot);
@@ -766,7 +783,7 @@ int t_tail_indirect(struct rotor_loader *l, struct entry *index, uint16_t type, 
 {
 	uint16_t at = 0;
 
-	reserve_results(l, slot);
+	TRY(reserve_results(l, slot));
 	TRY(t_settle_index(l, count, index, &at));
 	TRY(t_plain(
 		l, F_TAIL_INDIRECT, 6,

@@ -16,6 +16,8 @@ int t_end(struct rotor_loader *l);
 
 /* Checks that there is room for count more entries on the stack. */
 int t_room_for_entries(struct rotor_loader *l, unsigned count);
+/* Checks that a frame of so many cells is not too large for operands of 16 bits. */
+int t_check_frame(struct rotor_loader *l, uint32_t cells);
 
 /* Puts the top count entries into their own slots. */
 int t_settle(struct rotor_loader *l, uint32_t count);

@@ -34,9 +34,8 @@ int v_push(struct rotor_loader *l, uint8_t type)
 	uint32_t pos = v_next_slot(l), end = pos + type_cells(type);
 
 	TRY(t_room_for_entries(l, 1));
-	if (v_live(l) && end > 65000) {
-		return load_fail_idx(l, ROTOR_ERR_LIMIT,
-				     "more than 65000 cells in a frame: function", l->body.func);
+	if (v_live(l)) {
+		TRY(t_check_frame(l, end));
 	}
 	l->sp--;
 	l->sp->type = type;

@@ -114,7 +114,7 @@ bool import_text(struct rotor_call *call, uint32_t at, uint32_t from, uint32_t m
 	uint32_t n = BASE_MIN(max - from, (uint32_t)IMPORT_STEP), avail, room;
 	const uint8_t *s = import_tail(call, at + from, &avail), *end;
 
-	room = BASE_MIN(avail, n);
+	room = at + from < at ? 0 : BASE_MIN(avail, n); /* addresses do not go round */
 	end = memchr(s, 0, room);
 	if (end == NULL && room < n) {
 		(void)import_trap_pointer(call, at);
@@ -122,7 +122,8 @@ bool import_text(struct rotor_call *call, uint32_t at, uint32_t from, uint32_t m
 	}
 	out->at = s;
 	out->bytes = end != NULL ? (uint32_t)(end - s) : n;
-	out->ended = end != NULL || from + n == max;
+	out->zero = end != NULL;
+	out->ended = out->zero || from + n == max;
 	import_charge(call, out->bytes, CHARGE_READ);
 	return true;
 }

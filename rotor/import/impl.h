@@ -53,6 +53,7 @@ enum rotor_host import_fill(struct rotor_call *call, uint32_t at, uint32_t value
 struct import_text {
 	const uint8_t *at;
 	uint32_t bytes; /* at most IMPORT_STEP, without the 0 */
+	bool zero;      /* a 0 follows it */
 	bool ended;     /* by a 0, or as long as is allowed */
 };
 

@@ -107,7 +107,7 @@ FN(strchr)
 	uint32_t from;
 
 	CHECK(next_text(call, UINT32_MAX, &from, &s), ROTOR_HOST_TRAP);
-	return find(call, s.at, from, s.bytes + s.ended, !s.ended);
+	return find(call, s.at, from, s.bytes + s.zero, !s.ended);
 }
 
 FN(strrchr)
@@ -116,7 +116,7 @@ FN(strrchr)
 	struct import_text s;
 
 	CHECK(next_text(call, UINT32_MAX, &from, &s), ROTOR_HOST_TRAP);
-	for (uint32_t i = s.bytes + s.ended; i-- != 0;) {
+	for (uint32_t i = s.bytes + s.zero; i-- != 0;) {
 		if (s.at[i] == (rotor_arg_u32(call, 1) & 0xFF)) {
 			*last = rotor_arg_u32(call, 0) + from + i;
 			break;

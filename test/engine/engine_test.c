@@ -135,6 +135,36 @@ TEST(every_block_too_small_to_instantiate)
 	drop(&w);
 }
 
+/* A count that times the size of an item does not fit 32 bits, in sections that claim 4 GiB. */
+TEST(counts_beyond_all_memory_are_refused)
+{
+	static const struct {
+		const char *bytes;
+		size_t count;
+	} of[] = {
+		{"\0asm\1\0\0\0\1\4\1\x60\0\0\3\2\1\0"
+		 "\x0a\x80\xff\xff\xff\x0f\1\xe0\xff\xff\xff\7\x80\x80\x80\x80\2\1\x7f\1\x7f",
+		 39},
+		{"\0asm\1\0\0\0\7\x80\xff\xff\xff\x0f\x80\x80\x80\x80\4\1\x61\3\0", 23},
+		{"\0asm\1\0\0\0\2\x80\xff\xff\xff\x0f\x80\x80\x80\x80\4\1\x61\1\x62\3\x7f\0", 26},
+		{"\0asm\1\0\0\0\1\4\1\x60\0\0\3\2\1\0\4\4\1\x70\0\1"
+		 "\x09\x80\xff\xff\xff\x0f\1\0\x41\0\x0b\x80\x80\x80\x80\4\0\0\0\0",
+		 44},
+	};
+
+	for (unsigned i = 0; i < sizeof(of) / sizeof(of[0]); i++) {
+		void *at = block(8192);
+		struct rotor_loader *loader;
+		enum rotor_err err = rotor_load_begin(at, 8192, &loader);
+
+		for (size_t n = 0; err == ROTOR_OK && n < of[i].count; n++) {
+			err = rotor_load_feed(loader, of[i].bytes + n, 1);
+		}
+		EXPECT_EQ(err, ROTOR_ERR_MEMORY);
+		free(at);
+	}
+}
+
 TEST(pieces_of_every_size_make_the_same_module)
 {
 	static uint64_t one[2048], other[2048];
@@ -391,9 +421,10 @@ TEST(a_small_program_fits_in_40_kilobytes)
 
 TEST_MAIN(T(every_block_too_small_to_load) T(every_block_too_small_to_instantiate) T(
 	pieces_of_every_size_make_the_same_module) T(every_truncation_is_refused)
-		  T(slices_change_neither_result_nor_fuel) T(an_instance_moves_between_slices) T(
-			  host_functions_stop_in_the_middle)
-			  T(a_host_function_that_interrupts_ends_the_run) T(stacks_of_every_size)
-				  T(deep_recursion_is_a_trap_and_the_instance_goes_on)
-					  T(an_instance_costs_at_most_a_kilobyte)
-						  T(a_small_program_fits_in_40_kilobytes))
+		  T(counts_beyond_all_memory_are_refused) T(slices_change_neither_result_nor_fuel)
+			  T(an_instance_moves_between_slices) T(host_functions_stop_in_the_middle)
+				  T(a_host_function_that_interrupts_ends_the_run)
+					  T(stacks_of_every_size) T(
+						  deep_recursion_is_a_trap_and_the_instance_goes_on)
+						  T(an_instance_costs_at_most_a_kilobyte)
+							  T(a_small_program_fits_in_40_kilobytes))
