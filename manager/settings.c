@@ -330,6 +330,9 @@ static void help(void)
 	printf("  %-22s file with settings [config.toml, when it is there]\n", "--config FILE");
 	printf("  %-22s the settings as they are, and end\n", "--print-config");
 	printf("  %-22s\n  %-22s\n\n", "--help", "--version");
+	printf("Exit status: 0 ended as asked, 64 wrong command line, 78 a setting, file or "
+	       "address\n"
+	       "that cannot be used, 74 the store failed meanwhile: start it again.\n\n");
 	printf("Try: mosquitto & proplet-manager & proplet & propctl run add.wasm 1 2\n");
 }
 
