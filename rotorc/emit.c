@@ -42,19 +42,27 @@ static LLVMTargetMachineRef make_machine(const struct rotorc_target *t,
 {
 	LLVMTargetRef target;
 	char *message = NULL;
+	const char *asked = o->features != NULL ? o->features : t->features;
+	const char *always = t->always != NULL ? t->always : "";
+	size_t bytes = strlen(asked) + strlen(always) + 2;
+	char *features = malloc(bytes);
+	LLVMTargetMachineRef machine;
 	static const LLVMCodeGenOptLevel levels[] = {LLVMCodeGenLevelNone, LLVMCodeGenLevelLess,
 						     LLVMCodeGenLevelDefault,
 						     LLVMCodeGenLevelAggressive};
 
 	if (LLVMGetTargetFromTriple(t->triple, &target, &message) != 0) {
 		complain(why, cap, "this LLVM lacks the target", message);
+		free(features);
 		return NULL;
 	}
-	return LLVMCreateTargetMachine(target, t->triple, o->cpu != NULL ? o->cpu : t->cpu,
-				       o->features != NULL ? o->features : t->features,
-				       levels[o->level],
-				       t->by_assembly ? LLVMRelocStatic : LLVMRelocPIC,
-				       t->tiny_code ? LLVMCodeModelTiny : LLVMCodeModelSmall);
+	snprintf(features, bytes, "%s%s%s", asked, *asked != 0 && *always != 0 ? "," : "", always);
+	machine = LLVMCreateTargetMachine(target, t->triple, o->cpu != NULL ? o->cpu : t->cpu,
+					  features, levels[o->level],
+					  t->by_assembly ? LLVMRelocStatic : LLVMRelocPIC,
+					  t->tiny_code ? LLVMCodeModelTiny : LLVMCodeModelSmall);
+	free(features);
+	return machine;
 }
 
 static int optimise(LLVMModuleRef mod, LLVMTargetMachineRef machine, int level, char *why,

@@ -656,6 +656,7 @@ void gen_attributes(struct gen *g, LLVMValueRef fn)
 	/* Endless recursion must exhaust the stack, and a backtrace have every frame. */
 	attribute(g, fn, "disable-tail-calls", "true");
 	attribute(g, fn, "warn-stack-size", "0"); /* how the frame's size is learnt */
+	attribute(g, fn, "no-realign-stack", ""); /* that size is all of it */
 	if (g->t->by_assembly) {
 		attribute(g, fn, "no-jump-tables", "true");
 	} else {

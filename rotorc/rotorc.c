@@ -289,10 +289,14 @@ static enum rotorc_err compile(const struct rc_module *m, const struct rotorc_op
 			       struct buffer *out, char *why, size_t cap)
 {
 	const struct rotorc_gen_options gen = {.fuel = !o->no_fuel, .small = o->small};
+	struct rotorc_target target = *o->target;
 	struct rotorc_code code;
 	enum rotorc_err err;
 
-	if (gen_module(m, o->target, &gen, &code, why, cap) != 0) {
+	if (o->cpu != NULL || o->features != NULL) {
+		target.keeps = target.keeps_other;
+	}
+	if (gen_module(m, &target, &gen, &code, why, cap) != 0) {
 		return ROTORC_ERR_TARGET;
 	}
 	err = emit_image(m, o, &code, out, why, cap);

@@ -10,6 +10,8 @@ struct rotorc_target {
 	const char *name;
 	uint16_t id; /* in the image */
 	const char *triple, *cpu, *features;
+	const char *
+		always; /* features put behind those asked for: what the engine's switch of stacks takes for granted */
 	uint8_t pointer_bits;
 	bool f32_unit, f64_unit;   /* instructions for arithmetic */
 	bool f32_round, f64_round; /* instructions for ceil, floor, trunc, nearest */
@@ -17,6 +19,7 @@ struct rotorc_target {
 	bool i64_native;           /* 64-bit division and shifts need no helper */
 	bool tail_calls;           /* LLVM promises them */
 	uint8_t keeps;        /* LLVM's number of the convention that keeps registers; 0 none */
+	uint8_t keeps_other;  /* the same where another processor or features were asked for */
 	uint8_t result_words; /* registers for results */
 	bool tiny_code;       /* the code model that reaches data relative to the program counter */
 	bool by_assembly;     /* objects are made from assembly text */

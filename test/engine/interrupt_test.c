@@ -181,6 +181,11 @@ static int run_all(int argc, char **argv)
 
 int main(int argc, char **argv)
 {
-	signal(SIGALRM, on_alarm);
+	/* Native code runs on a stack that has no room for signals. */
+	static uint8_t stack[256 << 10];
+	const stack_t apart = {.ss_sp = stack, .ss_size = sizeof(stack)};
+	struct sigaction action = {.sa_handler = on_alarm, .sa_flags = SA_RESTART | SA_ONSTACK};
+
+	ASSERT(sigaltstack(&apart, NULL) == 0 && sigaction(SIGALRM, &action, NULL) == 0);
 	return run_all(argc, argv);
 }
