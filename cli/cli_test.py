@@ -205,6 +205,9 @@ def test_tasks(l):
     has(p("task", "delete", "sum", status=66)[1], "2 tasks are named 'sum'")
     p("task", "create", "sum")
     has(p("task", "show", "sum")[0], "pending")
+    err = p("task", "delete", "sum", "--force", status=66)[1]
+    expect_eq(err.count("3 tasks are named 'sum'"), 1, err)
+    has(p("task", "show", "sum")[0], "pending")
 
 
 def test_many_tasks(l):

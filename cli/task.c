@@ -289,27 +289,40 @@ int task_result(struct cli *cli)
 
 /* ---- many tasks, one request each ---- */
 
+static int one_task(struct cli *cli, const char *id, const char *method, const char *below,
+		    const char *what)
+{
+	struct http_reply reply;
+	int status =
+		http_json(&cli->http, method, text("/tasks/%s%s", id, below), NULL, what, &reply);
+
+	if (status == CLI_OK) {
+		if (cli->json && reply.json != NULL) {
+			api_print(reply.json);
+		}
+		http_free(&reply);
+	}
+	return status;
+}
+
+/* Deletes need a name that is one task's; with --force the same task is stopped before. */
 static int each_task(struct cli *cli, const char *method, const char *below, const char *verb)
 {
+	bool delete = strcmp(method, "DELETE") == 0;
 	int worst = CLI_OK;
 
 	for (int i = 0; i < cli->args.count; i++) {
-		const char *id = NULL;
-		struct http_reply reply;
-		int status = strcmp(method, "DELETE") == 0
-				     ? api_find_only(&cli->http, "task", cli->args.args[i], &id)
-				     : api_find(&cli->http, "task", cli->args.args[i], &id);
+		const char *id = NULL, *word = cli->args.args[i];
+		int status = delete ? api_find_only(&cli->http, "task", word, &id)
+				    : api_find(&cli->http, "task", word, &id);
 
-		if (status == CLI_OK) {
-			status = http_json(&cli->http, method, text("/tasks/%s%s", id, below), NULL,
-					   text("%s task %s", verb, text_clean(cli->args.args[i])),
-					   &reply);
+		if (status == CLI_OK && delete &&args_has(&cli->args, CLI_OPT_FORCE)) {
+			(void)one_task(cli, id, "POST", "/stop",
+				       text("stop task %s", text_clean(word)));
 		}
 		if (status == CLI_OK) {
-			if (cli->json && reply.json != NULL) {
-				api_print(reply.json);
-			}
-			http_free(&reply);
+			status = one_task(cli, id, method, below,
+					  text("%s task %s", verb, text_clean(word)));
 		}
 		if (status == CLI_UNAVAILABLE || status == CLI_INTERRUPTED) {
 			return status;
@@ -331,13 +344,6 @@ int task_stop(struct cli *cli)
 
 int task_delete(struct cli *cli)
 {
-	if (args_has(&cli->args, CLI_OPT_FORCE)) {
-		int status = each_task(cli, "POST", "/stop", "stop");
-
-		if (status == CLI_UNAVAILABLE) {
-			return status;
-		}
-	}
 	return each_task(cli, "DELETE", "", "delete");
 }
 
