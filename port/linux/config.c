@@ -63,7 +63,7 @@ struct reader {
 	struct raw raw[BASE_COUNT(rows)];
 	char **env;
 	const char *file, *section;
-	bool file_named, section_named, print;
+	bool file_named, section_named, section_flag, print;
 };
 
 static char error_text[512];
@@ -439,7 +439,9 @@ static int read_file(struct reader *r)
 	int result;
 
 	if (text == NULL) {
-		return r->file_named ? fail("%s: cannot be read: %s", r->file, strerror(errno)) : 0;
+		return r->file_named || r->section_flag
+			       ? fail("%s: cannot be read: %s", r->file, strerror(errno))
+			       : 0;
 	}
 	t.at = text;
 	t.end = text + bytes;
@@ -528,7 +530,7 @@ static int take_special(struct reader *r, const char *name, size_t bytes, const 
 	}
 	if (bytes == 7 && strncmp(name, "section", 7) == 0) {
 		r->section = value;
-		r->section_named = true;
+		r->section_named = r->section_flag = true;
 		return 0;
 	}
 	return -1;

@@ -156,6 +156,7 @@ TEST(flag_errors)
 	expect_flag_error("--mqtt-tls-client-key", "k", "both or none");
 	expect_flag_error("--config", "/nonexistent/x.toml", "cannot be read: No such file");
 	expect_flag_error("--config", "/tmp", "/tmp: cannot be read: Is a directory");
+	expect_flag_error("--section", "x", "config.toml: cannot be read: No such file");
 	expect_flag_error("what", "ever", "takes flags only");
 	expect_flag_error("--pool", NULL, "--pool needs a value");
 }
