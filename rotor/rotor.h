@@ -351,7 +351,7 @@ size_t rotor_instance_bytes(const struct rotor_module *module, const struct roto
 /* Makes an instance in block (aligned to 8), which it keeps. The module and the imports must
  * outlive it. Segments are placed and the start function runs in the first rotor_run, where they
  * may trap. diag may be NULL. Instances that import from each other hold pointers to each other:
- * from the first run on, all of them end together. */
+ * all of them end together. */
 ROTOR_MUST_USE enum rotor_err
 rotor_instantiate(void *block, size_t block_bytes, const struct rotor_module *module,
 		  const struct rotor_imports *imports, const struct rotor_limits *limits,

@@ -144,7 +144,7 @@ static void function_run(struct gen *g)
 	gen_patch_length(g, length);
 }
 
-/* hash: of the first 64 KiB of memory, its size, and the globals. */
+/* hash: of the first 128 KiB of memory, its size, and the globals. */
 static void function_hash(struct gen *g)
 {
 	static const uint8_t body[] = {
@@ -154,7 +154,7 @@ static void function_hash(struct gen *g)
 		0x20, 0,    0x29, 0,    0,    0x85,       /* xor i64.load i */
 		0x42, 13,   0x89, 0x21, 1,                /* rotl 13; local.set */
 		0x20, 0,    0x41, 8,    0x6A, 0x22, 0,    /* i += 8 */
-		0x41, 0x80, 0x80, 0x04, 0x49, 0x0D, 0,    /* i < 65536: br_if */
+		0x41, 0x80, 0x80, 0x08, 0x49, 0x0D, 0,    /* i < 131072: br_if */
 		0x0B, 0x20, 1,    0x3F, 0,    0xAD, 0x85, /* xor memory.size */
 		0x23, 1,    0xAD, 0x7C, 0x23, 2,    0x85, /* add i32 global, xor i64 global */
 		0xFC, 0x10, 0,    0xAD, 0x7C,             /* add table.size */
@@ -212,7 +212,7 @@ static void section_table_memory(struct gen *g)
 	gen_bytes(g, "\x01\x70\x01\x0A\x14", 5); /* funcref, 10 to 20 */
 	gen_patch_length(g, length);
 	length = section(g, 5);
-	gen_bytes(g, "\x01\x01\x01\x04", 4); /* 1 to 4 pages */
+	gen_bytes(g, "\x01\x01\x02\x04", 4); /* 2 to 4 pages */
 	gen_patch_length(g, length);
 }
 

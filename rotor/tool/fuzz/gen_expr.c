@@ -135,10 +135,44 @@ void gen_burn(struct gen *g)
 	gen_bytes(g, "\x23\x00\x41\x01\x6B\x24\x00", 7); /* global 0 minus 1 */
 }
 
+static bool push_label(struct gen *g, unsigned label)
+{
+	if (g->label_count == LABELS_MAX) {
+		return false;
+	}
+	g->labels[g->label_count++] = (uint8_t)label;
+	return true;
+}
+
+/* A number of up to so many bits, in a slot: what a block leaves. */
+static void in_slot(struct gen *g, unsigned mask)
+{
+	bool block = push_label(g, I32);
+
+	if (block) {
+		gen_bytes(g, "\x02\x7F", 2);
+	}
+	gen_expr(g, I32);
+	gen_const_i32(g, (int32_t)mask);
+	gen_byte(g, 0x71);
+	if (block) {
+		gen_byte(g, 0x0B);
+		g->label_count--;
+	}
+}
+
 static void address(struct gen *g)
 {
+	unsigned pick = gen_choose(g, 64);
+
+	if (pick < 4) { /* of two slots, by an operation that waits for what needs it */
+		in_slot(g, MEMORY_MASK >> 1);
+		in_slot(g, MEMORY_MASK >> 1);
+		gen_byte(g, "\x6A\x72\x73\x46"[pick]);
+		return;
+	}
 	gen_expr(g, I32);
-	if (gen_choose(g, 64) != 63) {
+	if (pick != 63) {
 		gen_const_i32(g, MEMORY_MASK);
 		gen_byte(g, 0x71);
 	}
@@ -147,8 +181,17 @@ static void address(struct gen *g)
 static void memarg(struct gen *g, unsigned align_max)
 {
 	gen_uleb(g, gen_choose(g, align_max + 1));
-	gen_uleb(g, gen_choose(g, 16) == 15 ? (uint64_t)gen_choose(g, 256) << gen_choose(g, 16)
-					    : gen_choose(g, 32));
+	switch (gen_choose(g, 16)) {
+	case 15:
+		gen_uleb(g, (uint64_t)gen_choose(g, 256) << gen_choose(g, 16));
+		break;
+	case 14: /* about where an operand of 16 bits ends */
+		gen_uleb(g, 65536 - 16 + gen_choose(g, 64));
+		break;
+	default:
+		gen_uleb(g, gen_choose(g, 32));
+		break;
+	}
 }
 
 /* ---- control ---- */
@@ -162,15 +205,6 @@ static void block_type(struct gen *g, unsigned label)
 	} else {
 		gen_byte(g, gen_type_byte[label]);
 	}
-}
-
-static bool push_label(struct gen *g, unsigned label)
-{
-	if (g->label_count == LABELS_MAX) {
-		return false;
-	}
-	g->labels[g->label_count++] = (uint8_t)label;
-	return true;
 }
 
 static void stmts(struct gen *g)
