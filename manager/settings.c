@@ -218,7 +218,7 @@ enum section {
 
 static bool file_line(struct settings *s, char *line, const char *where, enum section *section)
 {
-	char *equals, *key, *value;
+	char *equals, *key, *value, named[700];
 	const struct setting *row;
 
 	line = trim(line);
@@ -260,7 +260,8 @@ static bool file_line(struct settings *s, char *line, const char *where, enum se
 		fprintf(stderr, "proplet-manager: %s: '%s' has no proper value\n", where, key);
 		return false;
 	}
-	return set(s, row, where, value);
+	snprintf(named, sizeof(named), "%s: %s", where, key);
+	return set(s, row, named, value);
 }
 
 static bool read_file(struct settings *s, const char *path, bool must_exist)
@@ -271,11 +272,11 @@ static bool read_file(struct settings *s, const char *path, bool must_exist)
 	bool ok = true;
 
 	if (f == NULL) {
-		if (must_exist) {
-			fprintf(stderr, "proplet-manager: cannot read '%s': %s\n", path,
-				strerror(errno));
+		if (!must_exist && errno == ENOENT) {
+			return true;
 		}
-		return !must_exist;
+		fprintf(stderr, "proplet-manager: cannot read '%s': %s\n", path, strerror(errno));
+		return false;
 	}
 	for (int n = 1; ok && fgets(line, sizeof(line), f) != NULL; n++) {
 		snprintf(where, sizeof(where), "%s:%d", path, n);

@@ -439,7 +439,7 @@ static int read_file(struct reader *r)
 	int result;
 
 	if (text == NULL) {
-		return r->file_named || r->section_flag
+		return r->file_named || r->section_flag || errno != ENOENT
 			       ? fail("%s: cannot be read: %s", r->file, strerror(errno))
 			       : 0;
 	}

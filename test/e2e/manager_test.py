@@ -921,6 +921,9 @@ def test_settings(l):
            "queue = true" in out, out)
     out = l.run([exe, "--store", "postgres://u:secret@h/d", "--print-config"])[1]
     expect("postgres://u:(hidden)@h/d" in out and "secret" not in out, out)
+    conf.write_text("[manager]\nhttp_port = 70000\n")
+    err = l.run([exe, "--config", conf, "--print-config"])[2]
+    expect("c.toml:2: http_port: '70000' is no number within 1..65535" in err, err)
     conf.write_text("http_port = 7\n[manager]\n")
     err = l.run([exe, "--config", conf, "--print-config"])[2]
     expect("'http_port' stands before any section" in err, err)
