@@ -162,6 +162,15 @@ int api_list(struct http *http, const char *path, const char *key, uint64_t max,
 	return list(http, path, key, max, out, &total);
 }
 
+bool api_idle(const json_t *task)
+{
+	const char *phase = api_text(task, "phase");
+	const char *schedule = api_text(task, "schedule");
+
+	return phase != NULL && strcmp(phase, "idle") == 0 && !api_state_ended(api_state(task)) &&
+	       (schedule == NULL || schedule[0] == 0);
+}
+
 /* ---- what a word means ---- */
 
 static const struct noun {

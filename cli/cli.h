@@ -212,6 +212,8 @@ uint64_t api_number(const json_t *object, const char *path, uint64_t otherwise);
 /* State of a task as a word, from the number or the word that a manager sends. */
 const char *api_state(const json_t *task);
 bool api_state_ended(const char *state);
+/* Nobody has started the task, and no schedule will. False of a manager that does not say. */
+bool api_idle(const json_t *task);
 /* A whole collection, page by page, at most max rows (0: all): a new array. */
 int api_list(struct http *http, const char *path, const char *key, uint64_t max, json_t **out);
 /* The id that word means: an id, the beginning of one id, or a name. kind: task, node, job,

@@ -377,10 +377,25 @@ static int tasks_fetch(struct cli *cli, const char *path, const char *workflow, 
 	return CLI_OK;
 }
 
+static bool all_idle(const json_t *tasks)
+{
+	const json_t *task = NULL;
+	size_t i = 0;
+
+	json_array_foreach(tasks, i, task)
+	{
+		if (!api_idle(task)) {
+			return false;
+		}
+	}
+	return json_array_size(tasks) > 0;
+}
+
 static int group_wait(struct cli *cli, const char *path, const char *workflow)
 {
 	uint64_t wait = args_number(&cli->args, CLI_OPT_WAIT, UINT64_MAX);
 	struct timespec begin, now;
+	bool told = false;
 
 	clock_gettime(CLOCK_MONOTONIC, &begin);
 	for (;;) {
@@ -397,7 +412,14 @@ static int group_wait(struct cli *cli, const char *path, const char *workflow)
 		if (ended != CLI_NO || late) {
 			cli->json ? api_print(tasks) : task_table(tasks);
 			json_decref(tasks);
-			return ended == CLI_NO ? fail(CLI_LIMIT, "it goes on") : ended;
+			return ended == CLI_NO
+				       ? fail(CLI_LIMIT, "not all of its tasks have ended yet")
+				       : ended;
+		}
+		if (!told && all_idle(tasks)) {
+			told = true;
+			note("none of its tasks is started; see: propctl %s start",
+			     workflow != NULL ? "workflow" : "job");
 		}
 		const char *open = first_open(tasks);
 		status = http_send(&cli->http, "GET",

@@ -527,9 +527,23 @@ int run_command(struct cli *cli)
 int task_wait(struct cli *cli)
 {
 	const char *id = NULL;
+	struct http_reply reply;
 	int status = api_find(&cli->http, "task", cli->args.args[0], &id);
 
-	return status == CLI_OK ? wait_task(cli, id, NULL, false) : status;
+	if (status == CLI_OK) {
+		status = http_json(&cli->http, "GET", text("/tasks/%s", text_url(id)), NULL,
+				   text("show task %s", text_clean(cli->args.args[0])), &reply);
+	}
+	if (status != CLI_OK) {
+		return status;
+	}
+	if (api_idle(reply.json)) {
+		note("task %s is not started; see: propctl task start %s", api_short(id),
+		     api_short(id));
+	}
+	status = wait_task(cli, id, reply.json, false);
+	http_free(&reply);
+	return status;
 }
 
 /* ---- invoke ---- */
