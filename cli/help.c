@@ -71,12 +71,11 @@ static void print_wrapped(FILE *out, const char *head, const char *help)
 	while (*help != 0) {
 		int len = (int)strcspn(help, " ");
 
-		if (at + len > 96) {
+		if (at > begin && at + 1 + len > 97) {
 			fprintf(out, "\n%*s", begin, "");
 			at = begin;
 		}
-		fprintf(out, "%.*s%s", len, help, help[len] ? " " : "");
-		at += len + 1;
+		at += fprintf(out, "%s%.*s", at > begin ? " " : "", len, help);
 		help += len + (help[len] == ' ');
 	}
 	fputc('\n', out);

@@ -167,8 +167,12 @@ static int transfer_failed(struct http *http, CURLcode code, const struct http_r
 			       ? fail(CLI_PROTOCOL, "the answer of %s is longer than %d MB",
 				      http->base, HTTP_REPLY_BYTES_MAX >> 20)
 			       : fail(CLI_FAILED, "out of memory");
-	case CURLE_PARTIAL_FILE:
 	case CURLE_GOT_NOTHING:
+		return fail(CLI_UNAVAILABLE, "%s closed the connection without an answer%s",
+			    http->base,
+			    strncasecmp(http->base, "https", 5) != 0 ? "; does it speak https://?"
+								     : "");
+	case CURLE_PARTIAL_FILE:
 	case CURLE_RECV_ERROR:
 	case CURLE_SEND_ERROR:
 		return fail(CLI_UNAVAILABLE, "%s closed the connection within its answer: %s",

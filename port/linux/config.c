@@ -453,6 +453,28 @@ static int read_file(struct reader *r)
 
 /* ---- flags ------------------------------------------------------------------------------------*/
 
+/* Words from column HELP_COLUMN to HELP_END, on as many lines as they need. */
+static void print_words(const char *words)
+{
+	enum {
+		HELP_COLUMN = 39,
+		HELP_END = 99
+	};
+	size_t at = HELP_COLUMN;
+
+	while (*words != 0) {
+		size_t len = strcspn(words, " ");
+
+		if (at > HELP_COLUMN && at + 1 + len > HELP_END) {
+			printf("\n%*s", HELP_COLUMN, "");
+			at = HELP_COLUMN;
+		}
+		at += (size_t)printf("%s%.*s", at > HELP_COLUMN ? " " : "", (int)len, words);
+		words += len + (words[len] == ' ');
+	}
+	putchar('\n');
+}
+
 static void print_help(void)
 {
 	printf("proplet: runs WebAssembly tasks that a manager sends over MQTT.\n\n"
@@ -481,8 +503,9 @@ static void print_help(void)
 		for (int j = 0; j < n && flag[j] != ' '; j++) {
 			flag[j] = flag[j] == '_' ? '-' : flag[j];
 		}
-		printf("  %-36s %s\n%39s[%s%s%s]\n", flag, row->help, "", row->def,
-		       row->def[0] ? "; " : "", row->env);
+		printf("  %-36s ", flag);
+		print_words(row->help);
+		printf("%39s[%s%s%s]\n", "", row->def, row->def[0] ? "; " : "", row->env);
 	}
 	printf("\nMore\n"
 	       "  --config FILE                        the file [config.toml if there; "
