@@ -81,7 +81,11 @@ void gen_push(struct gen *g, uint8_t type, LLVMValueRef v)
 		g->stack_cap = g->stack_cap * 2 + 64;
 		g->stack = realloc(g->stack, g->stack_cap * sizeof(*g->stack));
 	}
-	g->stack[g->height++] = (struct gen_value){v, type};
+	if (LLVMIsAConstantFP(v)) {
+		g->stack[g->height++] = (struct gen_value){gen_hide(g, v), v, type};
+	} else {
+		g->stack[g->height++] = (struct gen_value){v, NULL, type};
+	}
 }
 
 LLVMValueRef gen_pop(struct gen *g)
@@ -558,7 +562,9 @@ static void make_locals(struct gen *g, struct rc_reader *r)
 		uint8_t type = *r->at++;
 
 		for (uint32_t k = 0; k < count; k++) {
-			add_local(g, type, LLVMConstNull(gen_type(g, type)));
+			LLVMValueRef zero = LLVMConstNull(gen_type(g, type));
+
+			add_local(g, type, LLVMIsAConstantFP(zero) ? gen_hide(g, zero) : zero);
 		}
 	}
 }
@@ -591,6 +597,20 @@ static void describe(struct gen *g, uint32_t idx, const char *name)
 	LLVMSetSubprogram(g->fn, g->di_scope);
 }
 
+static void find_float_loads(struct gen *g)
+{
+	struct rc_reader r;
+	struct rc_insn in;
+
+	g->loads_f32 = g->loads_f64 = false;
+	rc_reader_init(&r, g->m, g->f);
+	rc_skip_locals(&r);
+	while (rc_read_insn(&r, &in)) {
+		g->loads_f32 |= in.op == 0x2A && g->t->f32_unit;
+		g->loads_f64 |= in.op == 0x2B && g->t->f64_unit;
+	}
+}
+
 static void function(struct gen *g, uint32_t idx)
 {
 	struct rc_reader r;
@@ -604,6 +624,7 @@ static void function(struct gen *g, uint32_t idx)
 	g->ctx = LLVMGetParam(g->fn, 0);
 	g->height = g->depth = g->insn_count = g->loop_count = 0;
 	g->loops = rc_read_loops(g->m, g->f);
+	find_float_loads(g);
 	g->dead = false;
 	g->offset = g->f->offset;
 	g->scratch = NULL;
@@ -770,7 +791,8 @@ static unsigned kind_of(const char *name)
 static void make_attributes(struct gen *g)
 {
 	static const char text[] = "declare void @f() "
-				   "memory(read, argmem: readwrite, inaccessiblemem: readwrite)";
+				   "memory(read, argmem: readwrite, inaccessiblemem: readwrite)\n"
+				   "declare void @g() memory(none)";
 	LLVMMemoryBufferRef buffer =
 		LLVMCreateMemoryBufferWithMemoryRangeCopy(text, sizeof(text) - 1, "");
 	LLVMModuleRef mod;
@@ -786,6 +808,9 @@ static void make_attributes(struct gen *g)
 	g->reads_only = LLVMGetEnumAttributeAtIndex(LLVMGetNamedFunction(mod, "f"),
 						    (LLVMAttributeIndex)LLVMAttributeFunctionIndex,
 						    kind_of("memory"));
+	g->touches_none = LLVMGetEnumAttributeAtIndex(
+		LLVMGetNamedFunction(mod, "g"), (LLVMAttributeIndex)LLVMAttributeFunctionIndex,
+		kind_of("memory"));
 	LLVMDisposeModule(mod);
 }
 

@@ -46,7 +46,8 @@ enum gen_field {
 
 struct gen_value {
 	LLVMValueRef v;
-	uint8_t type; /* enum rotor_type; 0 in unreachable code */
+	LLVMValueRef literal; /* v as the optimiser may see it; NULL: it is no constant float */
+	uint8_t type;         /* enum rotor_type; 0 in unreachable code */
 };
 
 /* A block, loop, if or the function itself. */
@@ -78,7 +79,8 @@ struct gen {
 	unsigned tbaa_kind;
 	LLVMValueRef tbaa_ctx, tbaa_mem, invariant;
 	unsigned invariant_kind, self_kind, nomerge_kind;
-	LLVMAttributeRef reads_only; /* writes nothing but what its arguments point to */
+	LLVMAttributeRef touches_none; /* no memory at all */
+	LLVMAttributeRef reads_only;   /* writes nothing but what its arguments point to */
 	bool fast_calls; /* every function has the calling convention that allows tail calls */
 	bool check_fuel, small;
 
@@ -101,6 +103,7 @@ struct gen {
 	struct rc_loop *loops; /* the function's, and how many have begun */
 	uint32_t loop_count;
 	bool dead;
+	bool loads_f32, loads_f64;
 	uint32_t insn_count;
 	uint32_t offset;
 
@@ -144,6 +147,8 @@ LLVMValueRef gen_intrinsic(struct gen *g, const char *name, LLVMTypeRef type, LL
 LLVMValueRef gen_as_bits(struct gen *g, LLVMValueRef v); /* float to integer of its size */
 LLVMValueRef gen_from_bits(struct gen *g, uint8_t type,
 			   LLVMValueRef v); /* and back, where the target has floats */
+/* The same value, of which the optimiser knows nothing: see gen_num.c. */
+LLVMValueRef gen_hide(struct gen *g, LLVMValueRef v);
 /* Calls built from here on carry the instruction's offset as their line, or none. */
 void gen_at_offset(struct gen *g, bool on);
 LLVMValueRef gen_tag(struct gen *g, LLVMValueRef insn, bool memory);

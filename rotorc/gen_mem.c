@@ -90,6 +90,26 @@ void gen_load(struct gen *g, const struct rc_insn *in)
 	gen_push(g, a.type, v);
 }
 
+/* An integer that the function may load again as a float: one that is as wide, or both halves of it. */
+static LLVMValueRef hide_stored(struct gen *g, LLVMValueRef v)
+{
+	LLVMValueRef low, high, shift = gen_i64(g, 32);
+
+	if (LLVMTypeOf(v) == g->i32) {
+		return g->loads_f32 ? gen_hide(g, v) : v;
+	}
+	if (LLVMTypeOf(v) != g->i64 || !(g->loads_f32 || g->loads_f64)) {
+		return v;
+	}
+	if (g->t->pointer_bits == 64) {
+		return gen_hide(g, v);
+	}
+	low = gen_hide(g, LLVMBuildTrunc(g->b, v, g->i32, ""));
+	high = gen_hide(g, LLVMBuildTrunc(g->b, LLVMBuildLShr(g->b, v, shift, ""), g->i32, ""));
+	high = LLVMBuildShl(g->b, LLVMBuildZExt(g->b, high, g->i64, ""), shift, "");
+	return LLVMBuildOr(g->b, high, LLVMBuildZExt(g->b, low, g->i64, ""), "");
+}
+
 void gen_store(struct gen *g, const struct rc_insn *in)
 {
 	struct access a = stores[in->op - 0x36];
@@ -99,6 +119,7 @@ void gen_store(struct gen *g, const struct rc_insn *in)
 	if (narrow) {
 		v = LLVMBuildTrunc(g->b, v, int_of(g, a.bytes), "");
 	}
+	v = a.type == ROTOR_F32 || a.type == ROTOR_F64 ? v : hide_stored(g, v);
 	LLVMSetAlignment(gen_tag(g, LLVMBuildStore(g->b, v, at), true), 1);
 }
 

@@ -5,6 +5,10 @@
  * Rules: 1. Floats are LLVM floats only on targets with a unit for them, otherwise their bits as integers, so that no call
  *           to a library that the device may not have is ever generated.
  *        2. A trap is tested before the instruction whose behaviour LLVM leaves open.
+ *        3. Arithmetic makes a signalling NaN quiet, but LLVM takes x * 1 for x, x - 0 too, and a number made double and float
+ *           again for itself. So it must not learn that a float is 1 or 0: gen_push() hides constants, and floats made of
+ *           integers are hidden, too, as integers are that could be loaded as floats. What it may see is an operand that
+ *           is written as another constant, which is harmless as long as the other operand is none.
  * Spec:  Wasm 2.0 4.3
  */
 #include "rotorc/gen.h"
@@ -12,6 +16,8 @@
 #include "base/base.h"
 
 #include <llvm-c/Core.h>
+#include <math.h>
+#include <stdio.h>
 
 enum helper {
 #define HELPER(name, type) HELPER_##name,
@@ -158,6 +164,37 @@ static void extend(struct gen *g, uint8_t type, LLVMTypeRef from)
 
 /* ---- floats ------------------------------------------------------------------------------------------- */
 
+LLVMValueRef gen_hide(struct gen *g, LLVMValueRef v)
+{
+	static const char *const certain[] = {"nounwind", "willreturn"};
+	LLVMTypeRef t = LLVMTypeOf(v), type = LLVMFunctionType(t, &t, 1, 0);
+	LLVMValueRef same, call;
+	char where[8];
+
+	int n = snprintf(where, sizeof(where), "=%s,0",
+			 t == g->f32 || t == g->f64 ? g->t->float_register : "r");
+
+	same = LLVMGetInlineAsm(type, "", 0, where, (size_t)n, 0, 0, LLVMInlineAsmDialectATT, 0);
+	call = LLVMBuildCall2(g->b, type, same, &v, 1, "");
+	for (unsigned i = 0; i < BASE_COUNT(certain); i++) {
+		unsigned kind = LLVMGetEnumAttributeKindForName(certain[i], strlen(certain[i]));
+
+		LLVMAddCallSiteAttribute(call, (LLVMAttributeIndex)LLVMAttributeFunctionIndex,
+					 LLVMCreateEnumAttribute(g->lc, kind, 0));
+	}
+	LLVMAddCallSiteAttribute(call, (LLVMAttributeIndex)LLVMAttributeFunctionIndex,
+				 g->touches_none);
+	return call;
+}
+
+/* A value that is an LLVM float, hidden; another as it is. */
+static LLVMValueRef hide_float(struct gen *g, LLVMValueRef v)
+{
+	LLVMTypeRef t = LLVMTypeOf(v);
+
+	return t == g->f32 || t == g->f64 ? gen_hide(g, v) : v;
+}
+
 /* Sign operations work on the bits, as the specification wants for NaN too. which: 0 abs, 1 neg, 2 copysign. */
 static void sign_op(struct gen *g, uint8_t type, unsigned which)
 {
@@ -201,14 +238,33 @@ static void float_unary(struct gen *g, uint8_t type, unsigned which)
 	gen_push(g, type, r);
 }
 
-/* min and max: -0 is less than 0, and a NaN wins; the sum makes it a quiet one, which LLVM's own may not. */
+/* Takes an operand; a constant that the optimiser may see, since its absolute is not neutral, is seen. */
+static LLVMValueRef pop_operand(struct gen *g, double neutral)
+{
+	LLVMValueRef literal = g->stack[g->height - 1].literal, v = gen_pop(g);
+	LLVMBool loses;
+	double absolute;
+
+	if (literal == NULL) {
+		return v;
+	}
+	absolute = fabs(LLVMConstRealGetDouble(literal, &loses));
+	return isnan(absolute) || absolute == neutral ? v : literal;
+}
+
+/* min and max: -0 is less than 0, and a NaN wins: the sum, which is one, made quiet for certain. */
 static LLVMValueRef min_max(struct gen *g, uint8_t type, bool max, LLVMValueRef a, LLVMValueRef b)
 {
 	LLVMValueRef args[] = {a, b}, nan = LLVMBuildFCmp(g->b, LLVMRealUNO, a, b, "");
 	LLVMValueRef r =
 		gen_intrinsic(g, max ? "llvm.maximum" : "llvm.minimum", gen_type(g, type), args, 2);
+	LLVMValueRef sum = gen_as_bits(g, LLVMBuildFAdd(g->b, a, b, ""));
 
-	return LLVMBuildSelect(g->b, nan, LLVMBuildFAdd(g->b, a, b, ""), r, "");
+	sum = LLVMBuildOr(g->b, sum,
+			  LLVMConstInt(LLVMTypeOf(sum),
+				       type == ROTOR_F64 ? (uint64_t)0x7FF8 << 48 : 0x7FC00000u, 0),
+			  "");
+	return LLVMBuildSelect(g->b, nan, gen_from_bits(g, type, sum), r, "");
 }
 
 /* add sub mul div min max, counted from 0. */
@@ -219,7 +275,8 @@ static void float_binary(struct gen *g, uint8_t type, unsigned which)
 				       HELPER_f32_div, HELPER_f32_min, HELPER_f32_max};
 	static const unsigned h64[] = {HELPER_f64_add, HELPER_f64_sub, HELPER_f64_mul,
 				       HELPER_f64_div, HELPER_f64_min, HELPER_f64_max};
-	LLVMValueRef b = gen_pop(g), a = gen_pop(g), r;
+	double neutral = which < 2 ? 0 : 1;
+	LLVMValueRef b = pop_operand(g, neutral), a = pop_operand(g, neutral), r;
 	bool native = has_unit(g, type) &&
 		      !(type == ROTOR_F32 && which == 3 && !g->t->f32_sqrt_div) &&
 		      !(which >= 4 && g->t->pointer_bits == 32);
@@ -239,7 +296,7 @@ static void compare_floats(struct gen *g, uint8_t type, unsigned which)
 {
 	static const LLVMRealPredicate predicates[] = {LLVMRealOEQ, LLVMRealUNE, LLVMRealOLT,
 						       LLVMRealOGT, LLVMRealOLE, LLVMRealOGE};
-	LLVMValueRef b = gen_pop(g), a = gen_pop(g), r;
+	LLVMValueRef b = pop_operand(g, -1), a = pop_operand(g, -1), r; /* none is neutral */
 
 	if (has_unit(g, type)) {
 		r = LLVMBuildZExt(g->b, LLVMBuildFCmp(g->b, predicates[which], a, b, ""), g->i32,
@@ -321,6 +378,7 @@ static void convert(struct gen *g, uint8_t to, unsigned kind)
 	if (has_unit(g, to) && (kind < 2 || g->t->pointer_bits == 64)) {
 		r = kind & 1 ? LLVMBuildUIToFP(g->b, a, gen_type(g, to), "")
 			     : LLVMBuildSIToFP(g->b, a, gen_type(g, to), "");
+		r = gen_hide(g, r);
 	} else {
 		r = helper1(
 			g,
@@ -348,7 +406,7 @@ static void promote(struct gen *g)
 	bool native = g->t->f64_unit && g->t->f32_unit;
 
 	gen_push(g, ROTOR_F64,
-		 native ? LLVMBuildFPExt(g->b, a, g->f64, "")
+		 native ? gen_hide(g, LLVMBuildFPExt(g->b, a, g->f64, ""))
 			: gen_from_bits(g, ROTOR_F64, helper1(g, HELPER_f64_promote_f32, a)));
 }
 
@@ -394,7 +452,7 @@ static void conversion(struct gen *g, uint32_t op)
 	case 0xBF:
 		a = gen_pop(g);
 		gen_push(g, op == 0xBE ? ROTOR_F32 : ROTOR_F64,
-			 gen_from_bits(g, op == 0xBE ? ROTOR_F32 : ROTOR_F64, a));
+			 hide_float(g, gen_from_bits(g, op == 0xBE ? ROTOR_F32 : ROTOR_F64, a)));
 		break;
 	case 0xC0:
 		extend(g, ROTOR_I32, g->i8);
