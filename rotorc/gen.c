@@ -850,7 +850,7 @@ int gen_module(const struct rc_module *m, const struct rotorc_target *t,
 			.small = options->small};
 
 	*out = (struct rotorc_code){0};
-	if (m->tail_calls && !t->tail_calls) {
+	if (m->tail_calls && t->tail_words == 0) {
 		snprintf(why, cap, "target %s cannot promise tail calls, which this module makes",
 			 t->name);
 		return -1;

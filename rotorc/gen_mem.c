@@ -14,6 +14,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+/* Registers for floats, on each target that has tail calls, and results that are returned in registers. */
+enum {
+	TAIL_FLOATS = 8,
+	TAIL_FLOAT_RESULTS = 2,
+	TAIL_RESULTS = 3
+};
+
 /* ---- memory ------------------------------------------------------------------------------------------- */
 
 /* The host address of a checked access of bytes at address + offset. */
@@ -263,6 +270,31 @@ static void take_results(struct gen *g, const struct rc_type *t, LLVMValueRef v)
 	}
 }
 
+static uint32_t count_floats(const uint8_t *types, uint32_t count)
+{
+	uint32_t floats = 0;
+
+	for (uint32_t i = 0; i < count; i++) {
+		floats += types[i] == ROTOR_F32 || types[i] == ROTOR_F64;
+	}
+	return floats;
+}
+
+/*
+ * Do a function's arguments and results travel in registers? LLVM 22 loses arguments of tail calls that do not (x86-64),
+ * ends its process for such results, and tells no size of the stack that they take.
+ */
+static bool in_registers(const struct gen *g, const struct rc_type *t)
+{
+	uint32_t floats = count_floats(t->params, t->param_count);
+	uint32_t words = t->param_count - floats + gen_own_params(g) - 1;
+	uint32_t float_results = count_floats(t->results, t->result_count);
+
+	return floats <= TAIL_FLOATS && words <= g->t->tail_words &&
+	       float_results <= TAIL_FLOAT_RESULTS &&
+	       t->result_count - float_results <= TAIL_RESULTS;
+}
+
 /* A call of native code, direct or through a pointer. As a tail call it also returns. */
 static void call_native(struct gen *g, uint32_t type, LLVMValueRef callee, bool tail)
 {
@@ -271,6 +303,13 @@ static void call_native(struct gen *g, uint32_t type, LLVMValueRef callee, bool 
 	LLVMValueRef *args = calloc(t->param_count + 2, sizeof(*args)), call;
 	unsigned count = take_args(g, t, args);
 
+	if (tail && !(in_registers(g, t) && in_registers(g, g->ft))) {
+		gen_fail(g,
+			 "at byte %u: target %s cannot promise a tail call with so many arguments "
+			 "or "
+			 "results",
+			 (unsigned)g->offset, g->t->name);
+	}
 	gen_at_offset(g, true);
 	call = LLVMBuildCall2(g->b, fn, callee, args, count, "");
 	gen_at_offset(g, false);

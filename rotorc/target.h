@@ -19,8 +19,8 @@ struct rotorc_target {
 	const char *
 		float_register; /* the letter that inline assembly has for them, where there is a unit */
 	bool i64_native;        /* 64-bit division and shifts need no helper */
-	bool tail_calls;        /* LLVM promises them */
-	uint8_t keeps;          /* LLVM's number of the convention that keeps registers; 0 none */
+	uint8_t tail_words; /* registers for arguments that are no floats, where LLVM promises tail calls; 0: nowhere */
+	uint8_t keeps;        /* LLVM's number of the convention that keeps registers; 0 none */
 	uint8_t keeps_other;  /* the same where another processor or features were asked for */
 	uint8_t result_words; /* registers for results */
 	bool tiny_code;       /* the code model that reaches data relative to the program counter */
