@@ -46,7 +46,7 @@ static const char usage[] =
 	"  --version\n"
 	"\n"
 	"The last line is \"N passed, N failed\": runs without and with violations. Exit status:\n"
-	"0, 1 violations, 64 usage, 65 a scenario is wrong.\n";
+	"0, 1 violations or nothing that --trace names, 64 usage, 65 a scenario is wrong.\n";
 
 struct options {
 	struct sim_plan plan;

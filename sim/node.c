@@ -240,9 +240,7 @@ static void act(struct sim_world *w, uint32_t n, const struct agent_action *a, s
 		journal(w, node, a);
 		break;
 	case AGENT_ACTION_LOG:
-		if (w->trace != NULL && strcmp(w->trace, node->id) == 0) {
-			world_tell(w, NULL, "%s: %s", node->id, a->log.text);
-		}
+		world_tell(w, node->id, "%s: %s", node->id, a->log.text);
 		break;
 	case AGENT_ACTION_DISCONNECT:
 	case AGENT_ACTION_HOST_CALL:

@@ -374,6 +374,7 @@ static void run_many(const struct sim_plan *p, struct totals *t)
 bool sim_plan_run(const struct sim_plan *p)
 {
 	struct totals t = {0};
+	bool told;
 
 	if (items_of(p) == 1) {
 		run_one(p, 0, p->seed, p->mutation, !p->quiet, &t.stats);
@@ -386,9 +387,13 @@ bool sim_plan_run(const struct sim_plan *p)
 			print_stats(&t.stats);
 		}
 	}
+	told = p->trace == NULL || t.stats.told != 0;
 	stats_free(&t.stats);
+	if (!told) {
+		fprintf(stderr, "propsim: nothing happened to %s: no run has it\n", p->trace);
+	}
 	printf("%llu passed, %llu failed\n", (ull)t.passed, (ull)t.failed);
-	return t.failed == 0;
+	return t.failed == 0 && told;
 }
 
 /* ---- mutations ---------------------------------------------------------------------------------------- */

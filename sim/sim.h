@@ -266,6 +266,7 @@ struct sim_stats {
 	uint64_t drains, jumps, sleeps, batteries, session_losses, energy_uj;
 	uint64_t groups, skipped, balanced;
 	uint64_t moved_late, moved_held[SIM_HELD_COUNT];
+	uint64_t told; /* lines about what --trace names */
 	struct sim_list lists[SIM_LIST_COUNT];
 };
 
@@ -296,7 +297,7 @@ struct sim_world {
 	struct sim_group *groups;
 	uint32_t group_count, group_cap;
 	struct sim_stats stats;
-	const char *trace; /* id of the task whose story is told, or NULL */
+	const char *trace; /* id of the task or worker whose story is told, or NULL */
 	bool verbose;
 	uint64_t faults_end;
 	uint64_t
@@ -331,7 +332,8 @@ struct sim_plan {
 	bool twice, quiet;
 };
 
-/* Each scenario with each seed; prints what fails and the totals. False when something failed. */
+/* Each scenario with each seed; prints what fails and the totals. False when something failed, or
+ * when nothing happened to what trace names. */
 bool sim_plan_run(const struct sim_plan *p);
 /* Each mutation until a run notices it. False when one is not noticed. */
 bool sim_plan_mutations(const struct sim_plan *p);
@@ -348,7 +350,8 @@ uint64_t world_next(struct sim_world *w, uint64_t rate);
 void world_note(struct sim_world *w, uint64_t what, uint64_t a, uint64_t b);
 void world_violation(struct sim_world *w, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
-void world_tell(struct sim_world *w, const char *task, const char *format, ...)
+/* A line for --trace if id is what it names; NULL: for whatever it names. */
+void world_tell(struct sim_world *w, const char *id, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 struct sim_msg *msg_new(enum wire_topic topic, const char *payload, size_t bytes, uint8_t qos);
 struct sim_msg *msg_keep(struct sim_msg *m);

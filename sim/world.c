@@ -118,13 +118,14 @@ void world_violation(struct sim_world *w, const char *format, ...)
 	printf("\n");
 }
 
-void world_tell(struct sim_world *w, const char *task, const char *format, ...)
+void world_tell(struct sim_world *w, const char *id, const char *format, ...)
 {
 	va_list args;
 
-	if (w->trace == NULL || (task != NULL && strcmp(task, w->trace) != 0)) {
+	if (w->trace == NULL || (id != NULL && strcmp(id, w->trace) != 0)) {
 		return;
 	}
+	w->stats.told += id != NULL;
 	stamp(w);
 	va_start(args, format);
 	vprintf(format, args);
