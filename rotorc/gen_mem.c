@@ -305,10 +305,9 @@ static void call_native(struct gen *g, uint32_t type, LLVMValueRef callee, bool 
 
 	if (tail && !(in_registers(g, t) && in_registers(g, g->ft))) {
 		gen_fail(g,
-			 "at byte %u: target %s cannot promise a tail call with so many arguments "
-			 "or "
-			 "results",
-			 (unsigned)g->offset, g->t->name);
+			 "target %s cannot promise a tail call with so many arguments or results "
+			 "(byte %u)",
+			 g->t->name, (unsigned)g->offset);
 	}
 	gen_at_offset(g, true);
 	call = LLVMBuildCall2(g->b, fn, callee, args, count, "");

@@ -517,7 +517,8 @@ static const char help_text[] =
 	"Runs the commands that wast2json made of files of the official test suite.\n"
 	"\n"
 	"  --pieces N   load modules in pieces of N bytes, as if they were arriving\n"
-	"  --native     where a module FILE.wasm has a native image FILE.wasm.raot, run that\n"
+	"  --native     run the native image FILE.wasm.raot of each module FILE.wasm; a good\n"
+	"               module without one fails\n"
 	"\n"
 	"A line for each file; the last line is \"N passed, N failed\". Exit status 1 if any "
 	"failed.\n";

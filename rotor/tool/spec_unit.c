@@ -103,7 +103,7 @@ static enum rotor_err load_pieces(struct spec_unit *unit, uint32_t piece_bytes)
 	return err;
 }
 
-/* Native code in place of the module, where there is some; false: there is none. */
+/* Native code in place of the module; false: there is none. */
 static bool load_native(struct spec_unit *unit, const char *path, enum rotor_err *err)
 {
 	const struct image_trust trust = {.allow_unsigned = true};
@@ -142,8 +142,14 @@ struct spec_unit *spec_unit_load(struct spec_world *world, const char *path, con
 	if (!file_map(path, &unit->file)) {
 		return NULL;
 	}
-	if (!world->native || !load_native(unit, path, err)) {
-		*err = load_unit(unit, world->piece_bytes);
+	if (world->native && load_native(unit, path, err)) {
+		return unit;
+	}
+	*err = load_unit(unit, world->piece_bytes);
+	if (world->native && *err == ROTOR_OK) {
+		*err = ROTOR_ERR_UNSUPPORTED;
+		unit->diag = (struct rotor_diag){.code = ROTOR_ERR_UNSUPPORTED,
+						 .text = "it has no native image"};
 	}
 	return unit;
 }
