@@ -37,7 +37,7 @@ struct spec_world {
 	struct spec_unit *units, *current;
 	struct spec_registered *registered;
 	uint32_t piece_bytes; /* load piece by piece, 0: whole */
-	bool native;          /* a module FILE runs as FILE.raot; a good one without that is refused */
+	bool native; /* a module FILE runs as FILE.raot; a good one without that is refused */
 };
 
 /* Begins with the module "spectest" alone; ends with everything freed. */
