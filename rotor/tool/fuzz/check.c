@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What the fuzzers and the comparison with V8 do with a module. */
-#include "rotor/tool/fuzz/check.h"
+#include "rotor/tool/fuzz/check_impl.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,7 +10,6 @@
 #include "rotor/rotor.h"
 
 enum {
-	MODULE_BLOCK_BYTES = 1 << 20,
 	MEMORY_BYTES_MAX = 128 << 10,
 	MEMORY_BYTES_LARGE = 512 << 10,
 	MOVES_MAX = 4, /* in one call */
@@ -25,14 +23,6 @@ enum {
 
 #define FUEL       30000u
 #define FUEL_LARGE 10000000000u
-
-#define AGREE(cond, what)                                                                          \
-	do {                                                                                       \
-		if (!(cond)) {                                                                     \
-			fprintf(stderr, "disagreement: %s (%s:%d)\n", what, __FILE__, __LINE__);   \
-			abort();                                                                   \
-		}                                                                                  \
-	} while (0)
 
 /* ---- the surroundings of a program: the same each time ---- */
 
@@ -63,7 +53,7 @@ static const struct rotor_host_func *const env_tables[] = {rotor_wasi, rotor_lib
 
 /* For the module, and for the one that is loaded in pieces. Static: a fresh megabyte for each
  * input would take most of the fuzzer's time. */
-static _Alignas(8) uint8_t whole_block[MODULE_BLOCK_BYTES], pieces_block[MODULE_BLOCK_BYTES];
+static _Alignas(8) uint8_t whole_block[CHECK_MODULE_BYTES], pieces_block[CHECK_MODULE_BYTES];
 
 struct machine {
 	struct rotor_env env;
@@ -76,7 +66,7 @@ struct machine {
 	unsigned seed; /* of slices and moves; 0: none */
 };
 
-static void *must(void *p)
+void *check_must(void *p)
 {
 	if (p == NULL) {
 		abort();
@@ -86,13 +76,13 @@ static void *must(void *p)
 
 /* ---- loading ---- */
 
-static const struct rotor_module *load_whole(void *block, const uint8_t *wasm, size_t bytes,
-					     unsigned flags, struct rotor_diag *diag)
+const struct rotor_module *check_load_whole(void *block, const uint8_t *wasm, size_t bytes,
+					    unsigned flags, struct rotor_diag *diag)
 {
 	const struct rotor_module *module = NULL;
 
 	memset(diag, 0, sizeof(*diag));
-	if (rotor_load(block, MODULE_BLOCK_BYTES, wasm, bytes, flags, &module, diag) != ROTOR_OK) {
+	if (rotor_load(block, CHECK_MODULE_BYTES, wasm, bytes, flags, &module, diag) != ROTOR_OK) {
 		AGREE(diag->code != ROTOR_OK && diag->text[0] != 0, "an error without a reason");
 		return NULL;
 	}
@@ -105,7 +95,7 @@ static const struct rotor_module *load_pieces(void *block, const uint8_t *wasm, 
 {
 	const struct rotor_module *module = NULL;
 	struct rotor_loader *loader;
-	enum rotor_err err = rotor_load_begin(block, MODULE_BLOCK_BYTES, &loader);
+	enum rotor_err err = rotor_load_begin(block, CHECK_MODULE_BYTES, &loader);
 	size_t at = 0;
 
 	AGREE(err == ROTOR_OK, "a loader cannot begin");
@@ -114,7 +104,7 @@ static const struct rotor_module *load_pieces(void *block, const uint8_t *wasm, 
 		uint8_t *piece;
 
 		n = BASE_MIN(n, bytes - at);
-		piece = must(malloc(n));
+		piece = check_must(malloc(n));
 		memcpy(piece, wasm + at, n);
 		err = rotor_load_feed(loader, piece, n);
 		free(piece);
@@ -146,7 +136,7 @@ static const struct rotor_module *load_both(void *block, const uint8_t *wasm, si
 {
 	struct rotor_diag a, b;
 	const struct rotor_module *whole =
-		load_whole(block, wasm, bytes, variant % 2 ? ROTOR_LOAD_BYTES_STAY : 0, &a);
+		check_load_whole(block, wasm, bytes, variant % 2 ? ROTOR_LOAD_BYTES_STAY : 0, &a);
 	const struct rotor_module *pieces = load_pieces(pieces_block, wasm, bytes, variant, &b);
 
 	AGREE((whole != NULL) == (pieces != NULL), "only one of whole and pieces is refused");
@@ -186,7 +176,7 @@ static bool machine_begin(struct machine *m, const struct rotor_module *module, 
 	if (m->block_bytes > INSTANCE_BYTES_MAX) {
 		return false;
 	}
-	m->block = must(malloc(m->block_bytes));
+	m->block = check_must(malloc(m->block_bytes));
 	memset(m->block, 0xA5, m->block_bytes);
 	if (rotor_instantiate(m->block, m->block_bytes, module, &m->imports, &limits, &m->instance,
 			      &diag) == ROTOR_OK) {
@@ -200,7 +190,7 @@ static bool machine_begin(struct machine *m, const struct rotor_module *module, 
 /* The block goes to another place; the old one is filled with rubbish and given back. */
 static void machine_move(struct machine *m)
 {
-	void *to = must(malloc(m->block_bytes));
+	void *to = check_must(malloc(m->block_bytes));
 	struct rotor_diag diag;
 
 	memcpy(to, m->block, m->block_bytes);
@@ -251,7 +241,7 @@ static enum rotor_status machine_run(struct machine *m, uint64_t fuel_end)
 	}
 }
 
-static uint64_t hash_add(uint64_t hash, const void *bytes, size_t count)
+uint64_t check_hash_add(uint64_t hash, const void *bytes, size_t count)
 {
 	const uint8_t *p = bytes;
 
@@ -281,35 +271,35 @@ static uint64_t bits_of(const struct rotor_value *v)
 	}
 }
 
-static uint64_t hash_state(struct machine *m)
+uint64_t check_hash_state(struct rotor_instance *in)
 {
 	uint64_t memory_bytes, hash = 0xCBF29CE484222325u;
-	const void *memory = rotor_memory(m->instance, &memory_bytes);
+	const void *memory = rotor_memory(in, &memory_bytes);
 	struct rotor_value value;
 
 	if (memory != NULL) {
-		hash = hash_add(hash, memory, (size_t)memory_bytes);
+		hash = check_hash_add(hash, memory, (size_t)memory_bytes);
 	}
-	for (uint32_t i = 0; rotor_global_get(m->instance, i, &value) == ROTOR_OK; i++) {
+	for (uint32_t i = 0; rotor_global_get(in, i, &value) == ROTOR_OK; i++) {
 		uint64_t bits = bits_of(&value);
 
-		hash = hash_add(hash, &bits, 8);
+		hash = check_hash_add(hash, &bits, 8);
 	}
 	return hash;
 }
 
 /* The backtrace must be readable whenever the program is stopped. */
-static void look_around(struct machine *m)
+void check_look_around(struct rotor_instance *in)
 {
 	struct rotor_frame frame;
 	uint64_t sum = 0;
 
-	for (uint32_t i = 0; i < 200 && rotor_frame(m->instance, i, &frame); i++) {
+	for (uint32_t i = 0; i < 200 && rotor_frame(in, i, &frame); i++) {
 		AGREE(frame.name == NULL || frame.name_bytes < 1 << 20, "a name without end");
-		sum = hash_add(sum, frame.name, frame.name != NULL ? frame.name_bytes : 0);
+		sum = check_hash_add(sum, frame.name, frame.name != NULL ? frame.name_bytes : 0);
 	}
-	AGREE(rotor_trap_text(rotor_trap(m->instance)) != NULL, "a trap without a text");
-	AGREE(strlen(rotor_trap_detail(m->instance)) < 64, "a detail without end");
+	AGREE(rotor_trap_text(rotor_trap(in)) != NULL, "a trap without a text");
+	AGREE(strlen(rotor_trap_detail(in)) < 64, "a detail without end");
 }
 
 /* Calls a function with arguments that are all 1. false: it cannot be called. */
@@ -333,7 +323,7 @@ static bool machine_call(struct machine *m, uint32_t func, struct check_outcome 
 	}
 	out->status = machine_run(m, rotor_fuel_used(m->instance) + m->fuel);
 	out->trap = out->status == ROTOR_TRAP ? rotor_trap(m->instance) : 0;
-	look_around(m);
+	check_look_around(m->instance);
 	if (out->status == ROTOR_DONE) {
 		out->count = rotor_results(m->instance, results, 16);
 		for (uint32_t i = 0; i < BASE_MIN(out->count, 16); i++) {
@@ -343,7 +333,7 @@ static bool machine_call(struct machine *m, uint32_t func, struct check_outcome 
 		rotor_reset(m->instance);
 	}
 	out->fuel = rotor_fuel_used(m->instance);
-	out->hash = hash_state(m);
+	out->hash = check_hash_state(m->instance);
 	return true;
 }
 
@@ -408,7 +398,7 @@ unsigned check_calls(const uint8_t *wasm, size_t bytes, const char *const *names
 		     struct check_outcome *out)
 {
 	struct rotor_diag diag;
-	const struct rotor_module *module = load_whole(whole_block, wasm, bytes, 0, &diag);
+	const struct rotor_module *module = check_load_whole(whole_block, wasm, bytes, 0, &diag);
 	struct machine m;
 	unsigned done = 0;
 

@@ -31,4 +31,15 @@ int check_run(const uint8_t *wasm, size_t bytes, unsigned variant);
 unsigned check_calls(const uint8_t *wasm, size_t bytes, const char *const *names, unsigned count,
 		     struct check_outcome *out);
 
+/* What gen_linked makes: instantiates each in turn, and calls into all of those that are there, in
+ * both ways (linked instances cannot be moved). second: gives the modules of the second way, by
+ * their number; NULL: the same. Returns 0 if a module is refused. */
+struct rotor_module;
+typedef const struct rotor_module *(*check_loader)(unsigned part, const uint8_t *wasm,
+						   size_t bytes);
+int check_linked(const uint8_t *world, size_t bytes, unsigned variant, check_loader second);
+
+/* The same once, with room for all; tells each step as a line of v8.mjs does. */
+void check_linked_print(const uint8_t *world, size_t bytes);
+
 #endif

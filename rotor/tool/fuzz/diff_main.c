@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* rotor_outcomes FILE.wasm...: calls run and hash of each and prints a line, as v8.mjs does. */
+/* rotor_outcomes FILE...: calls run and hash of each, or of all that are linked in a FILE.link, and prints
+ * a line, as v8.mjs does. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "rotor/rotor.h"
 #include "rotor/tool/fuzz/check.h"
@@ -27,25 +29,35 @@ static void print_outcome(const char *name, const struct check_outcome *o)
 	}
 }
 
-int main(int argc, char **argv)
+static void try_module(const uint8_t *bytes, size_t count)
 {
 	static const char *const names[] = {"run", "hash"};
+	struct check_outcome out[2];
+	unsigned n = check_calls(bytes, count, names, 2, out);
+
+	for (unsigned k = 0; k < n; k++) {
+		print_outcome(names[k], &out[k]);
+	}
+	printf(n == 2 ? "\n" : " refused\n");
+}
+
+int main(int argc, char **argv)
+{
 	static uint8_t bytes[1 << 20];
 
 	for (int i = 1; i < argc; i++) {
 		FILE *f = fopen(argv[i], "rb");
 		size_t count = f != NULL ? fread(bytes, 1, sizeof(bytes), f) : 0;
-		struct check_outcome out[2];
-		unsigned n = check_calls(bytes, count, names, 2, out);
 
 		if (f != NULL) {
 			fclose(f);
 		}
 		printf("%s:", argv[i]);
-		for (unsigned k = 0; k < n; k++) {
-			print_outcome(names[k], &out[k]);
+		if (strstr(argv[i], ".link") != NULL) {
+			check_linked_print(bytes, count);
+		} else {
+			try_module(bytes, count);
 		}
-		printf(n == 2 ? "\n" : " refused\n");
 	}
 	return 0;
 }

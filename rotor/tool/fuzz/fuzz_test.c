@@ -115,4 +115,26 @@ TEST(random_programs_do_the_same_in_any_way)
 	}
 }
 
-TEST_MAIN(T(the_corpus_harms_nothing) T(random_programs_do_the_same_in_any_way))
+TEST(linked_random_programs_do_the_same_in_any_way)
+{
+	static uint8_t world[1 << 17];
+	uint8_t choices[4000];
+	struct prng prng;
+
+	for (unsigned seed = 1; seed <= 300; seed++) {
+		size_t bytes;
+
+		prng_init(&prng, seed);
+		for (size_t i = 0; i < sizeof(choices); i++) {
+			choices[i] = (uint8_t)(prng_next(&prng) >> 32);
+		}
+		bytes = gen_linked(choices, sizeof(choices), world, sizeof(world));
+		EXPECT(bytes != 0);
+		if (check_linked(world, bytes, seed, NULL) == 0) {
+			TEST_FAIL("program %u is refused", seed);
+		}
+	}
+}
+
+TEST_MAIN(T(the_corpus_harms_nothing) T(random_programs_do_the_same_in_any_way)
+		  T(linked_random_programs_do_the_same_in_any_way))

@@ -96,7 +96,7 @@ static void declare_locals(struct gen *g)
 	}
 }
 
-static void function_begin(struct gen *g, const struct signature *sig)
+void gen_function_begin(struct gen *g, const struct signature *sig)
 {
 	g->sig = sig;
 	g->depth = 0;
@@ -111,7 +111,7 @@ static void function(struct gen *g, unsigned func)
 	const struct signature *sig = &gen_signatures[g->func_sig[func]];
 
 	g->func = func;
-	function_begin(g, sig);
+	gen_function_begin(g, sig);
 	gen_burn(g);
 	for (unsigned n = 1 + gen_choose(g, 6); n != 0; n--) {
 		gen_stmt(g);
@@ -129,7 +129,7 @@ static void function_run(struct gen *g)
 	uint8_t *length = gen_reserve_length(g);
 
 	g->func = g->func_count;
-	function_begin(g, &gen_signatures[SIG_RUN]);
+	gen_function_begin(g, &gen_signatures[SIG_RUN]);
 	for (unsigned func = 0; func < g->func_count; func++) {
 		const struct signature *sig = gen_call(g, func);
 
@@ -145,7 +145,7 @@ static void function_run(struct gen *g)
 }
 
 /* hash: of the first 128 KiB of memory, its size, and the globals. */
-static void function_hash(struct gen *g)
+void gen_function_hash(struct gen *g)
 {
 	static const uint8_t body[] = {
 		0x02, 1,    0x7F, 1,    0x7E,             /* locals: i32 at 0, i64 at 1 */
@@ -165,15 +165,15 @@ static void function_hash(struct gen *g)
 	gen_bytes(g, body, sizeof(body));
 }
 
-static uint8_t *section(struct gen *g, unsigned id)
+uint8_t *gen_section(struct gen *g, unsigned id)
 {
 	gen_byte(g, id);
 	return gen_reserve_length(g);
 }
 
-static void section_types(struct gen *g)
+void gen_section_types(struct gen *g)
 {
-	uint8_t *length = section(g, 1);
+	uint8_t *length = gen_section(g, 1);
 
 	gen_uleb(g, SIG_COUNT);
 	for (unsigned i = 0; i < SIG_COUNT; i++) {
@@ -194,7 +194,7 @@ static void section_types(struct gen *g)
 
 static void section_functions(struct gen *g)
 {
-	uint8_t *length = section(g, 3);
+	uint8_t *length = gen_section(g, 3);
 
 	gen_uleb(g, g->func_count + 2);
 	for (unsigned i = 0; i < g->func_count; i++) {
@@ -207,18 +207,18 @@ static void section_functions(struct gen *g)
 
 static void section_table_memory(struct gen *g)
 {
-	uint8_t *length = section(g, 4);
+	uint8_t *length = gen_section(g, 4);
 
 	gen_bytes(g, "\x01\x70\x01\x0A\x14", 5); /* funcref, 10 to 20 */
 	gen_patch_length(g, length);
-	length = section(g, 5);
+	length = gen_section(g, 5);
 	gen_bytes(g, "\x01\x01\x02\x04", 4); /* 2 to 4 pages */
 	gen_patch_length(g, length);
 }
 
 static void section_globals(struct gen *g)
 {
-	uint8_t *length = section(g, 6);
+	uint8_t *length = gen_section(g, 6);
 
 	gen_uleb(g, 1 + TYPE_COUNT);
 	gen_bytes(g, "\x7F\x01", 2);
@@ -235,7 +235,7 @@ static void section_globals(struct gen *g)
 
 static void section_exports(struct gen *g)
 {
-	uint8_t *length = section(g, 7);
+	uint8_t *length = gen_section(g, 7);
 
 	gen_bytes(g, "\x03\x03run\x00", 6);
 	gen_uleb(g, g->func_count);
@@ -247,7 +247,7 @@ static void section_exports(struct gen *g)
 
 static void section_elements(struct gen *g)
 {
-	uint8_t *length = section(g, 9);
+	uint8_t *length = gen_section(g, 9);
 
 	gen_bytes(g, "\x02\x00\x41\x00\x0B", 5); /* two; the first at 0 */
 	gen_uleb(g, g->func_count);
@@ -260,27 +260,27 @@ static void section_elements(struct gen *g)
 		gen_uleb(g, gen_choose(g, g->func_count));
 	}
 	gen_patch_length(g, length);
-	length = section(g, 12);
+	length = gen_section(g, 12);
 	gen_uleb(g, 2);
 	gen_patch_length(g, length);
 }
 
 static void section_code(struct gen *g)
 {
-	uint8_t *length = section(g, 10);
+	uint8_t *length = gen_section(g, 10);
 
 	gen_uleb(g, g->func_count + 2);
 	for (unsigned i = 0; i < g->func_count; i++) {
 		function(g, i);
 	}
 	function_run(g);
-	function_hash(g);
+	gen_function_hash(g);
 	gen_patch_length(g, length);
 }
 
 static void section_data(struct gen *g)
 {
-	uint8_t *length = section(g, 11);
+	uint8_t *length = gen_section(g, 11);
 
 	gen_bytes(g, "\x02\x00\x41\x08\x0B\x0Bhello world", 17);
 	gen_bytes(g, "\x01\x10", 2);
@@ -300,7 +300,7 @@ size_t gen_module(const uint8_t *choices, size_t count, uint8_t *out, size_t cap
 		g.func_sig[i] = (uint8_t)gen_choose(&g, SIG_CALLED);
 	}
 	gen_bytes(&g, "\0asm\1\0\0\0", 8);
-	section_types(&g);
+	gen_section_types(&g);
 	section_functions(&g);
 	section_table_memory(&g);
 	section_globals(&g);

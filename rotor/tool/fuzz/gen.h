@@ -17,4 +17,11 @@
  * memory and globals), and memory. Returns its length; 0 if out is too small. */
 size_t gen_module(const uint8_t *choices, size_t count, uint8_t *out, size_t cap);
 
+/* Makes two or three modules that are linked: each a length of 4 bytes, then the module. They are
+ * instantiated in turn as "b", "a" and "c", and import from those before, and from "env" the
+ * functions of check_link.c. Each exports run and hash as above, and for the others' imports "t" (the
+ * table), "memory", "g0"... and "w0"... (functions by their number in the world). Now and then one cannot be
+ * instantiated. Returns the length of all; 0 if out is too small. */
+size_t gen_linked(const uint8_t *choices, size_t count, uint8_t *out, size_t cap);
+
 #endif

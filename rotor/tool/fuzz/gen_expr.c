@@ -178,10 +178,16 @@ static void address(struct gen *g)
 	}
 }
 
+/* What mostly ends a program is rare in linked ones, which do more. */
+static bool is_spared(struct gen *g)
+{
+	return g->world != NULL && gen_choose(g, 8) != 7;
+}
+
 static void memarg(struct gen *g, unsigned align_max)
 {
 	gen_uleb(g, gen_choose(g, align_max + 1));
-	switch (gen_choose(g, 16)) {
+	switch (is_spared(g) ? 0 : gen_choose(g, 16)) {
 	case 15:
 		gen_uleb(g, (uint64_t)gen_choose(g, 256) << gen_choose(g, 16));
 		break;
@@ -244,6 +250,9 @@ static void structure(struct gen *g, unsigned label)
 {
 	unsigned kind = gen_choose(g, 3);
 
+	if (kind == 1 && is_spared(g)) { /* a loop may have no end */
+		kind = 0;
+	}
 	if (kind == 2) {
 		gen_expr(g, I32);
 	}
@@ -338,7 +347,7 @@ static void branch(struct gen *g)
 
 /* ---- calls ---- */
 
-static void arguments(struct gen *g, const struct signature *sig)
+void gen_arguments(struct gen *g, const struct signature *sig)
 {
 	for (unsigned i = 0; i < sig->param_count; i++) {
 		gen_expr(g, sig->params[i]);
@@ -348,9 +357,13 @@ static void arguments(struct gen *g, const struct signature *sig)
 /* Calls a function directly or through the table; its results stay on the stack. */
 const struct signature *gen_call(struct gen *g, unsigned func)
 {
-	const struct signature *sig = &gen_signatures[g->func_sig[func]];
+	const struct signature *sig;
 
-	arguments(g, sig);
+	if (g->world != NULL) {
+		return gen_world_call(g, func);
+	}
+	sig = &gen_signatures[g->func_sig[func]];
+	gen_arguments(g, sig);
 	if (gen_choose(g, 3) == 2) {
 		if (gen_choose(g, 32) == 31) {
 			gen_expr(g, I32);
@@ -373,6 +386,9 @@ static unsigned pick_func(struct gen *g)
 {
 	unsigned behind = g->func + 1 < g->func_count ? g->func_count - g->func - 1 : 0;
 
+	if (g->world != NULL) {
+		return gen_world_pick(g);
+	}
 	if (behind == 0 || gen_choose(g, 16) == 15) {
 		return gen_choose(g, g->func_count);
 	}
@@ -383,7 +399,7 @@ static void call_and_drop(struct gen *g)
 {
 	const struct signature *sig;
 
-	if (g->func + 1 >= g->func_count && gen_choose(g, 16) != 15) {
+	if (g->world == NULL && g->func + 1 >= g->func_count && gen_choose(g, 16) != 15) {
 		return;
 	}
 	sig = gen_call(g, pick_func(g));
@@ -393,10 +409,25 @@ static void call_and_drop(struct gen *g)
 	}
 }
 
+static bool world_call_for(struct gen *g, unsigned type)
+{
+	unsigned id = gen_world_pick_for(g, type);
+
+	if (id != WORLD_NONE && gen_call(g, id)->result_count == 2) {
+		keep_one(g, type);
+	}
+	return id != WORLD_NONE;
+}
+
 /* A call whose result has that type; false: no function gives one. */
 static bool call_for(struct gen *g, unsigned type)
 {
-	unsigned start = pick_func(g);
+	unsigned start;
+
+	if (g->world != NULL) {
+		return world_call_for(g, type);
+	}
+	start = pick_func(g);
 
 	for (unsigned i = 0; i < g->func_count; i++) {
 		unsigned func = (start + i) % g->func_count;
@@ -418,20 +449,34 @@ static bool call_for(struct gen *g, unsigned type)
 	return false;
 }
 
-static bool same_results(const struct signature *a, const struct signature *b)
+bool gen_same_results(const struct signature *a, const struct signature *b)
 {
 	return a->result_count == b->result_count &&
 	       memcmp(a->results, b->results, a->result_count) == 0;
 }
 
+/* false: the function picked gives something else. */
+static bool tail_call(struct gen *g)
+{
+	unsigned func;
+	const struct signature *sig;
+
+	if (g->world != NULL) {
+		return gen_world_tail_call(g);
+	}
+	func = pick_func(g);
+	sig = &gen_signatures[g->func_sig[func]];
+	if (gen_same_results(sig, g->sig) && gen_choose(g, 2) != 0) {
+		gen_arguments(g, sig);
+		gen_op_idx(g, 0x12, func);
+		return true;
+	}
+	return false;
+}
+
 static void leave(struct gen *g)
 {
-	unsigned func = pick_func(g);
-	const struct signature *sig = &gen_signatures[g->func_sig[func]];
-
-	if (same_results(sig, g->sig) && gen_choose(g, 2) != 0) {
-		arguments(g, sig);
-		gen_op_idx(g, 0x12, func);
+	if (tail_call(g)) {
 		return;
 	}
 	for (unsigned i = 0; i < g->sig->result_count; i++) {
@@ -467,10 +512,18 @@ static void small(struct gen *g, unsigned mask)
 	gen_byte(g, 0x71);
 }
 
+static unsigned slot_mask(const struct gen *g)
+{
+	return g->world != NULL ? WORLD_SLOT_MASK : 7;
+}
+
 static void bulk(struct gen *g)
 {
 	unsigned kind = gen_choose(g, 8);
 
+	if (kind >= 4 && kind <= 6 && is_spared(g)) {
+		kind = 3;
+	}
 	switch (kind) {
 	case 0:
 		small(g, MEMORY_MASK);
@@ -491,25 +544,29 @@ static void bulk(struct gen *g)
 		gen_bytes(g, "\xFC\x08\x01\x00", 4); /* memory.init 1 */
 		break;
 	case 3:
-		small(g, 7);
+		if (is_spared(g)) {
+			gen_world_stmt(g);
+			break;
+		}
+		small(g, slot_mask(g));
 		gen_byte(g, 0xD2); /* ref.func */
 		gen_uleb(g, gen_choose(g, g->func_count));
 		gen_bytes(g, "\x26\x00", 2); /* table.set */
 		break;
 	case 4:
-		small(g, 7);
-		small(g, 7);
+		small(g, slot_mask(g));
+		small(g, slot_mask(g));
 		small(g, 3);
 		gen_bytes(g, "\xFC\x0E\x00\x00", 4); /* table.copy */
 		break;
 	case 5:
-		small(g, 7);
+		small(g, slot_mask(g));
 		small(g, 3);
 		small(g, 3);
 		gen_bytes(g, "\xFC\x0C\x01\x00", 4); /* table.init: segment 1 */
 		break;
 	case 6:
-		small(g, 7);
+		small(g, slot_mask(g));
 		gen_bytes(g, "\xD0\x70", 2); /* ref.null func */
 		small(g, 3);
 		gen_bytes(g, "\xFC\x11\x00", 3); /* table.fill */
@@ -569,6 +626,9 @@ void gen_stmt(struct gen *g)
 		gen_byte(g, 0x1A);
 		break;
 	default:
+		if (g->world != NULL) {
+			gen_world_stmt(g);
+		}
 		gen_byte(g, 0x01);
 		break;
 	}
@@ -700,7 +760,7 @@ static void special_i32(struct gen *g)
 		gen_bytes(g, "\xFC\x10\x00", 3); /* table.size */
 		break;
 	case 3:
-		small(g, 7);
+		small(g, slot_mask(g));
 		gen_bytes(g, "\x25\x00\xD1", 3); /* table.get, ref.is_null */
 		break;
 	case 4:

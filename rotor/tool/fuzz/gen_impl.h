@@ -55,8 +55,15 @@ struct gen {
 	const struct signature *sig;
 	uint8_t labels[LABELS_MAX]; /* what a branch to it carries: a type, VOID or PAIR */
 	unsigned label_count, depth;
-	unsigned budget; /* expressions left for this function */
+	unsigned budget;         /* expressions left for this function */
+	struct gen_world *world; /* of linked modules; NULL: the module is by itself */
 };
+
+/* gen.c, for gen_link.c: a function's locals and state; sections that all modules have. */
+void gen_function_begin(struct gen *g, const struct signature *sig);
+void gen_function_hash(struct gen *g);
+uint8_t *gen_section(struct gen *g, unsigned id);
+void gen_section_types(struct gen *g);
 
 /* A number below bound, from the next choice. */
 unsigned gen_choose(struct gen *g, unsigned bound);
@@ -83,5 +90,19 @@ void gen_stmt(struct gen *g);
 
 /* Calls a function directly or through the table; its results stay on the stack. */
 const struct signature *gen_call(struct gen *g, unsigned func);
+
+void gen_arguments(struct gen *g, const struct signature *sig);
+bool gen_same_results(const struct signature *a, const struct signature *b);
+
+/* gen_link.c: the same among linked modules, where a function is meant by its number in the world. */
+enum {
+	WORLD_SLOT_MASK = 31,
+	WORLD_NONE = 255
+};
+unsigned gen_world_pick(struct gen *g);
+unsigned gen_world_pick_for(struct gen *g, unsigned type); /* WORLD_NONE: there is none */
+const struct signature *gen_world_call(struct gen *g, unsigned id);
+bool gen_world_tail_call(struct gen *g);
+void gen_world_stmt(struct gen *g);
 
 #endif
