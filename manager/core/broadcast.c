@@ -7,6 +7,8 @@
  */
 #include "manager/core/internal.h"
 
+#define LOST_PER_WORK 2 /* nodes whose loss is told at once; the others when there is room again */
+
 static uint64_t *slot(const struct manager *m, uint32_t i)
 {
 	return &m->broadcasts[(size_t)i * (1 + m->broadcast_words)];
@@ -162,27 +164,60 @@ void broadcast_due(struct manager *m, struct manager_task *t)
 {
 	timer_task(m, t, MANAGER_NEVER);
 	for (uint32_t i = 0; i < m->nodes_high; i++) {
-		if (!m->nodes[i].fit.alive) {
+		if (!m->nodes[i].fit.alive && m->nodes[i].unseen) {
 			broadcast_clear(m, t, i);
 		}
 	}
 	broadcast_end_if_over(m, t);
 }
 
+/* Takes nodes that have died off the list, each with a part that tells so. */
+void broadcast_evaluate(struct manager *m, struct manager_task *t)
+{
+	uint32_t told = 0;
+
+	for (uint32_t i = 0; i < m->nodes_high; i++) {
+		struct manager_action *a;
+
+		if (m->nodes[i].fit.alive || m->nodes[i].unseen ||
+		    !manager_broadcast_waits(m, t, i)) {
+			continue;
+		}
+		if (told++ == LOST_PER_WORK) {
+			work_push(m, t);
+			return;
+		}
+		broadcast_clear(m, t, i);
+		t->parts_failed++;
+		a = act(m, MANAGER_ACTION_STORE_PART);
+		a->task = t;
+		a->node = &m->nodes[i];
+		a->epoch = t->epoch;
+		a->text = "lost: the worker went away before it had reported";
+	}
+	broadcast_end_if_over(m, t);
+}
+
+/* Whether a broadcast waits for the node. */
+bool broadcast_any(const struct manager *m, uint32_t node)
+{
+	for (uint32_t i = 0; i < m->limits.broadcasts_max; i++) {
+		if (slot(m, i)[0] != 0 && (slot(m, i)[1 + node / 64] >> (node % 64) & 1) != 0) {
+			return true;
+		}
+	}
+	return false;
+}
+
 void broadcast_node_dead(struct manager *m, uint32_t node)
 {
-	bool any = false;
+	bool any = broadcast_any(m, node);
 
-	for (uint32_t i = 0; i < m->limits.broadcasts_max; i++) {
-		any = any ||
-		      (slot(m, i)[0] != 0 && (slot(m, i)[1 + node / 64] >> (node % 64) & 1) != 0);
-	}
 	for (uint32_t i = 0; any && i < m->tasks_high; i++) {
 		struct manager_task *t = &m->tasks[i];
 
-		if (t->used && !t->forget && broadcast_clear(m, t, node)) {
-			t->parts_failed++;
-			broadcast_end_if_over(m, t);
+		if (t->used && !t->forget && manager_broadcast_waits(m, t, node)) {
+			work_push(m, t);
 		}
 	}
 }

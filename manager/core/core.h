@@ -198,7 +198,8 @@ struct manager_node {
 	bool ours;            /* speaks our additions: epochs, leases, acknowledgements */
 	bool direct;          /* takes commands on its own topics */
 	bool embedded;        /* Propeller's embedded worker */
-	bool awaited;         /* restored, and not heard of since */
+	bool awaited;         /* restored, and may be heard of again */
+	bool unseen;          /* restored, and not heard of since */
 	bool returned;        /* it may take a part of what crowded nodes run */
 };
 
@@ -326,8 +327,9 @@ struct manager_event {
 enum manager_action_kind {
 	MANAGER_ACTION_STORE_TASK, /* state, phase, node, epoch of task; text is its error or NULL */
 	MANAGER_ACTION_STORE_RESULT, /* STORE_TASK, and the result of this event belongs to it */
-	MANAGER_ACTION_STORE_PART,   /* the result of this event is one node's of a broadcast */
-	MANAGER_ACTION_STORE_NODE,   /* alive, draining changed */
+	MANAGER_ACTION_STORE_PART, /* one node's of a broadcast: the result of this event, or text, why
+				    * it has none */
+	MANAGER_ACTION_STORE_NODE, /* alive, draining changed */
 	MANAGER_ACTION_SEND_START,
 	MANAGER_ACTION_SEND_STOP,   /* task_id, epoch, node (NULL: to all) */
 	MANAGER_ACTION_SEND_ACK,    /* task_id, epoch, node */

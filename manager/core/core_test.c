@@ -684,14 +684,40 @@ TEST(broadcast_ends_when_all_have_reported)
 	done("t", "a", 1);
 	done("t", "b", 1);
 	EXPECT_EQ(STATE("t"), MANAGER_RUNNING);
+	EXPECT_EQ(parts_lost, 0);
 	gone("c");
 	EXPECT_EQ(STATE("t"), MANAGER_FAILED);
+	EXPECT_EQ(parts_lost, 1);
 	struct manager_task_spec u = spec("u");
 	u.broadcast = true;
 	start(u);
 	done("u", "a", 1);
 	done("u", "b", 1);
 	EXPECT_EQ(STATE("u"), MANAGER_COMPLETED);
+}
+
+/* More ends at once than one step has actions for. */
+TEST(many_broadcasts_wait_for_a_node_that_dies)
+{
+	char id[16];
+
+	begin_with(300);
+	node("a");
+	node("b");
+	for (int i = 0; i < 300; i++) {
+		snprintf(id, sizeof(id), "t%d", i);
+		struct manager_task_spec s = spec(id);
+		s.broadcast = true;
+		EXPECT_EQ(start(s), MANAGER_ANSWER_OK);
+		done(id, "a", 1);
+	}
+	struct manager_event e = {.kind = MANAGER_EVENT_NODE_DELETE};
+	e.u.node_id.id = "b";
+	EXPECT_EQ(step(e), MANAGER_ANSWER_BUSY);
+	gone("b");
+	EXPECT_EQ(parts_lost, 300);
+	EXPECT_EQ(live(), 0);
+	EXPECT_EQ(step(e), MANAGER_ANSWER_OK);
 }
 
 /* clang-format off */
@@ -730,5 +756,6 @@ TEST_MAIN(
 	T(delete_node)
 	T(propellers_daemon_goes_on)
 	T(invoke)
-	T(broadcast_ends_when_all_have_reported))
+	T(broadcast_ends_when_all_have_reported)
+	T(many_broadcasts_wait_for_a_node_that_dies))
 /* clang-format on */

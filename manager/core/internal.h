@@ -155,6 +155,8 @@ bool broadcast_start(struct manager *m, struct manager_task *t);
 void broadcast_restore(struct manager *m, struct manager_task *t);
 void broadcast_reported(struct manager *m, const struct manager_event *e);
 void broadcast_due(struct manager *m, struct manager_task *t);
+void broadcast_evaluate(struct manager *m, struct manager_task *t);
+bool broadcast_any(const struct manager *m, uint32_t node);
 bool broadcast_clear(struct manager *m, struct manager_task *t, uint32_t node);
 void broadcast_end_if_over(struct manager *m, struct manager_task *t);
 bool broadcast_empty(const struct manager *m, const struct manager_task *t);

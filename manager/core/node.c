@@ -208,7 +208,7 @@ static void take_facts(struct manager *m, struct manager_node *n,
 static void node_alive(struct manager *m, struct manager_node *n)
 {
 	n->seen_ms = m->now_ms;
-	n->awaited = false;
+	n->awaited = n->unseen = false;
 	n->alive_at_ms[n->alive_count++ % MANAGER_ALIVE_AT_MAX] = m->wall_ms;
 	n->fit.suspect = false;
 	if (!n->fit.alive) {
@@ -258,7 +258,7 @@ static void create(struct manager *m, const struct manager_event *e)
 		place_waiting(m, n);
 	} else if (!n->fit.alive) {
 		n->seen_ms = m->now_ms; /* it may have died meanwhile */
-		n->awaited = true;
+		n->awaited = n->unseen = true;
 		node_arm(m, n);
 	}
 }
@@ -361,14 +361,13 @@ static void delete (struct manager *m, const struct manager_event *e)
 		act_answer(m, e->request, MANAGER_ANSWER_NOT_FOUND, NULL);
 		return;
 	}
-	if (n->tasks != MANAGER_NONE) {
+	if (n->tasks != MANAGER_NONE || broadcast_any(m, node_idx(m, n))) {
 		act_answer(m, e->request, MANAGER_ANSWER_BUSY, NULL);
 		return;
 	}
 	m->counts.nodes_alive -= n->fit.alive;
 	m->counts.nodes--;
 	n->fit.alive = false;
-	broadcast_node_dead(m, node_idx(m, n));
 	timer_node(m, n, MANAGER_NEVER);
 	index_remove(&m->node_index, node_idx(m, n));
 	n->fit.used = false;

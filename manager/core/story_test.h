@@ -41,6 +41,7 @@ static struct sent {
 } sent[4096];
 static int sent_count;
 static int notes[MANAGER_NOTE_COUNT];
+static int parts_lost;
 
 static struct row *row_of(const char *id)
 {
@@ -101,6 +102,9 @@ static void take(const struct manager_action *a)
 	case MANAGER_ACTION_NOTE:
 		notes[a->note]++;
 		break;
+	case MANAGER_ACTION_STORE_PART:
+		parts_lost += a->text != NULL;
+		break;
 	case MANAGER_ACTION_STORE_NODE:
 	case MANAGER_ACTION_SCHEDULE:
 		break;
@@ -142,9 +146,9 @@ static void pass(uint64_t ms)
 	}
 }
 
-static void begin(void)
+static void begin_with(uint32_t broadcasts_max)
 {
-	struct manager_limits l = {NODES, TASKS, 64, 512, 8};
+	struct manager_limits l = {NODES, TASKS, 64, 512, broadcasts_max};
 	struct manager_config c;
 	size_t bytes = manager_mem_bytes(&l);
 
@@ -154,9 +158,14 @@ static void begin(void)
 	manager_config_default(&c);
 	m = manager_init(&l, &c, mem, bytes);
 	now = 1000;
-	row_count = sent_count = 0;
+	row_count = sent_count = parts_lost = 0;
 	memset(rows, 0, sizeof(rows));
 	memset(notes, 0, sizeof(notes));
+}
+
+static void begin(void)
+{
+	begin_with(8);
 }
 
 static void node_full(const char *id, bool ours, uint16_t tasks_max, uint32_t pool)

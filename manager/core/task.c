@@ -637,6 +637,9 @@ void task_evaluate(struct manager *m, struct manager_task *t)
 {
 	struct manager_node *n = node_of(m, t);
 
+	if (t->broadcast != MANAGER_NONE) {
+		broadcast_evaluate(m, t);
+	}
 	if (t->forget) {
 		return;
 	}

@@ -249,22 +249,26 @@ static void store_task(struct service *s, const struct manager_action *a, bool w
 	}
 }
 
-/* One node's result of a broadcast: kept for itself, and as the task's latest. */
+/* One node's result of a broadcast: kept for itself, and as the task's latest; or why it has none. */
 static void store_part(struct service *s, const struct manager_action *a)
 {
-	json_t *part = report_of(s->result);
+	const json_t *result = a->text == NULL ? s->result : NULL;
+	json_t *part = report_of(result);
 	struct store_task row = {.id = a->task->id,
 				 .state = a->task->state,
 				 .phase = a->task->phase,
 				 .epoch = a->task->epoch,
 				 .updated_ms = s->wall_ms};
-	char *results = results_text(s->result), *body;
+	char *results = results_text(result), *body;
 
 	json_object_set_new(part, "proplet_id",
 			    a->node != NULL ? json_string(a->node->id) : json_null());
 	json_object_set_new(part, "epoch", json_integer(a->epoch));
-	json_object_set(part, "results", json_object_get(s->result, "results"));
-	json_object_set(part, "error", json_object_get(s->result, "error"));
+	json_object_set(part, "results", json_object_get(result, "results"));
+	json_object_set(part, "error", json_object_get(result, "error"));
+	if (a->text != NULL) {
+		json_object_set_new(part, "error", json_string(a->text));
+	}
 	body = json_dumps(part, JSON_COMPACT);
 	json_decref(part);
 	service_must(s,

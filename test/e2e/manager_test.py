@@ -437,6 +437,22 @@ def test_broadcast(l):
     expect_eq(w.ended(t)["state"], 6)
 
 
+def test_broadcast_loses_a_worker(l):
+    """The one that is gone has a part, too, which says so."""
+    w = World(l)
+    a, b = w.worker(), w.worker(NODE_2)
+    t = w.create("hang", broadcast=True)
+    w.start(t)
+    wait_until(lambda: a.starts and b.starts, 5, "the starts")
+    a.result(a.starts[0], results="1")
+    b.silent = True
+    t = w.ended(t)
+    expect_eq((t["state"], t["results"]), (4, "1"))
+    parts = {p["proplet_id"]: p for p in w.call("GET", f"/tasks/{t['id']}/parts").json()["parts"]}
+    expect_eq((parts[NODE]["results"], parts[NODE].get("error")), ("1", None))
+    expect("lost" in parts[NODE_2]["error"], parts[NODE_2])
+
+
 def test_modules_in_chunks(l):
     """A module larger than what travels in a message is fetched piece by piece."""
     w = World(l, "--inline-bytes", 16)
