@@ -259,6 +259,7 @@ struct cli {
 	struct cli_args args;
 	struct http http;
 	bool json, quiet;
+	json_t *labels; /* of nodes, once one was asked for */
 };
 
 /* A task's JSON from the options; args are its inputs. */
@@ -267,6 +268,18 @@ int task_body(struct cli *cli, const char *name, const char *const *inputs, int 
 /* Waits for a task's end, printing what it logs and publishes; then its result. The status tells
  * how it ended. task: as it was last seen, or NULL. stop_on_interrupt: Ctrl-C stops the task. */
 int wait_task(struct cli *cli, const char *id, json_t *task, bool stop_on_interrupt);
+/* Says on stderr where a task or a part of one ended. */
+void backtrace_print(const json_t *task);
+/* What a node is called: its name if no other has it, otherwise the beginning of its id. */
+const char *node_label(struct cli *cli, const char *id);
+/* A line of stdout for each line of value: "label: ...". */
+void node_value_print(const char *label, const char *value);
+/* What each node answered to the last run of a broadcast: a new array; NULL: the manager has no
+ * such list. task: as it was last seen. */
+json_t *parts_get(struct cli *cli, const char *id, const json_t *task);
+/* Prints them: values on stdout, but those that seen (node id -> text, or NULL) has already;
+ * failures of the task of this name on stderr. How many failed. */
+size_t parts_print(struct cli *cli, const char *name, const json_t *parts, const json_t *seen);
 /* Prints rows of tasks as a table. */
 void task_table(const json_t *tasks);
 /* Reads a JSON file that holds an object or an array. */

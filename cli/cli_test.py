@@ -92,6 +92,29 @@ def test_run_ends(l):
     expect_eq((task["state"], task["reason"]), (4, "trap"))
 
 
+def test_run_broadcast(l):
+    """What each node answers, by the name of the node; which of them failed."""
+    p = Cli(l, Manager())
+    expect_eq(p("run", "add.wasm", "--broadcast", "2", "3"), ("big: 5\nsmall: 5\n", ""))
+    out, err = p.named("half", "--broadcast", "2", "3", status=70)
+    expect_eq(out, "big: 5\n")
+    expect_eq(err, "propctl: half failed on node small: trap: integer divide by zero\n"
+                   "    at ratio, offset 0xad\n    at crash, offset 0x71\n"
+                   "propctl: half failed on 1 of 2 nodes\n")
+    expect_eq(p("task", "result", "half", status=70)[0], "big: 5\n")
+    task = json.loads(p.named("half", "--broadcast", "1", "--json", status=70)[0])
+    expect_eq([r["results"] for r in task["parts"]], ["1", None])
+    expect_eq(p.named("nothing", "--broadcast")[0], "big:\nsmall:\n")
+    expect_eq(p.named("talk", "--broadcast")[0], "big: two\nsmall: two\n")
+    p("task", "start", task["id"])  # what an earlier run answered is not shown
+    expect_eq(p("task", "wait", task["id"], status=70)[0], "big: 1\n")
+    for node in p.manager.nodes:
+        node["name"] = "same"
+    expect_eq(p("run", "add.wasm", "--broadcast", "2")[0], f"{NODE[:8]}: 2\n{NODE_2[:8]}: 2\n")
+    old = Cli(l, Manager(old=True))
+    expect_eq(old("run", "add.wasm", "--broadcast", "2", "3"), ("5\n", ""))
+
+
 def test_run_waits_and_detaches(l):
     p = Cli(l, Manager())
     has(p.named("forever", "--wait", "100ms", status=75)[1], "is still running")

@@ -25,7 +25,8 @@
 	       "run, the one named like the file, or the only one")                                \
 	OPTION(NAME, "name", 'n', TEXT, "NAME", "name of the task; otherwise the file's")          \
 	OPTION(NODE, "node", 0, TEXT, "NODE", "run on this node and no other")                     \
-	OPTION(BROADCAST, "broadcast", 0, FLAG, NULL, "run on every node")                         \
+	OPTION(BROADCAST, "broadcast", 0, FLAG, NULL,                                              \
+	       "run on every node; prints what each answers")                                      \
 	OPTION(PRIORITY, "priority", 'p', NUMBER, "1..100", "higher runs first (50)")              \
 	OPTION(ENV, "env", 'e', PAIR, "KEY=VALUE", "environment of the program; repeatable")       \
 	OPTION(CAP, "cap", 'c', LIST, "CAPABILITY",                                                \

@@ -234,7 +234,10 @@ class Manager:
         if task["name"] == "waiting":
             task["placement"] = {"reason": "no node has the capability gpio"}
             return
-        task.update(state=RUNNING, proplet_id=NODE, start_time=stamp())
+        task.update(state=RUNNING, start_time=stamp())
+        if task.get("broadcast"):
+            return self.broadcast(task)
+        task["proplet_id"] = NODE
         seconds, last = play(task)
         if seconds is None:
             return
@@ -242,6 +245,23 @@ class Manager:
             threading.Timer(seconds, self.end, (task, last)).start()
         else:
             self.end(task, last)
+
+    def broadcast(self, task):
+        """Two nodes; where the task is named half, one of them fails."""
+        task["epoch"] = task.get("epoch", 0) + 1
+        ends = [play(task)[1], play(task)[1]]
+        if task["name"] == "half":
+            ends[1] = play({"name": "crash"})[1]
+        rows = [{"proplet_id": n["id"], "epoch": task["epoch"], "error": e.get("error"),
+                 "results": e.get("results"), "backtrace": e.get("backtrace", [])}
+                for n, e in zip(self.nodes, ends)]
+        task.setdefault("parts", []).extend(rows)
+        bad = any(r["error"] for r in rows)
+        self.end(task, {"state": FAILED, "reason": "other", "error": "it failed on some proplets"}
+                 if bad else {"state": COMPLETED, "results": rows[-1]["results"]})
+
+    def task_parts(self, task, query, _):
+        return (404, None) if self.old else (200, page(task.get("parts", []), query, "parts"))
 
     def end(self, task, last):
         with self.lock:
@@ -385,7 +405,7 @@ def word(state):
 
 
 def shown(task):
-    return {k: v for k, v in task.items() if k not in ("logs", "outputs", "start")}
+    return {k: v for k, v in task.items() if k not in ("logs", "outputs", "parts", "start")}
 
 
 def page(rows, query, key):

@@ -73,6 +73,7 @@ int main(int argc, char **argv)
 		signals_set();
 		status = run(&cli);
 	}
+	json_decref(cli.labels);
 	text_reset();
 	/* A full disk must not look like success. */
 	if (fflush(stdout) != 0 || ferror(stdout)) {

@@ -42,7 +42,8 @@ struct waiting {
 	uint64_t log_seq, output_seq;
 	bool no_logs, no_outputs; /* the manager has no such route */
 	char *last_output;
-	json_t *task; /* as it was seen last */
+	json_t *last_outputs; /* of a broadcast: by the id of the node */
+	json_t *task;         /* as it was seen last */
 };
 
 /* ---- what it says meanwhile ---- */
@@ -127,6 +128,11 @@ static int logs_show(struct waiting *w)
 	return CLI_OK;
 }
 
+static bool is_broadcast(const json_t *task)
+{
+	return json_is_true(json_object_get(task, "broadcast"));
+}
+
 static void output_print(struct waiting *w, const json_t *output)
 {
 	const json_t *data = json_object_get(output, "data");
@@ -137,7 +143,14 @@ static void output_print(struct waiting *w, const json_t *output)
 		return;
 	}
 	progress_clear(w);
-	text_put(stdout, dumped);
+	if (is_broadcast(w->task)) {
+		const char *node = api_text(output, "proplet_id");
+
+		node_value_print(node_label(w->cli, node), dumped);
+		json_object_set_new(w->last_outputs, node != NULL ? node : "", json_string(dumped));
+	} else {
+		text_put(stdout, dumped);
+	}
 	fflush(stdout);
 	free(w->last_output);
 	w->last_output = dumped;
@@ -197,7 +210,7 @@ static int status_of_reason(const json_t *task)
 	return limit ? CLI_LIMIT : CLI_FAILED;
 }
 
-static void backtrace_print(const json_t *task)
+void backtrace_print(const json_t *task)
 {
 	json_t *frame = NULL;
 	size_t i = 0;
@@ -245,17 +258,31 @@ static int ended(struct waiting *w)
 	const char *error = api_text(w->task, "error");
 	const char *name = api_text(w->task, "name");
 	int status = status_of_reason(w->task);
+	json_t *parts = is_broadcast(w->task) ? parts_get(w->cli, w->id, w->task) : NULL;
+	size_t failed = 0;
 
+	name = name != NULL ? name : w->id;
 	if (w->cli->json) {
+		if (parts != NULL) {
+			json_object_set_new(w->task, "parts", parts);
+		}
 		api_print(w->task);
 		return w->stopping ? CLI_INTERRUPTED : status;
 	}
-	result_print(w);
+	if (parts != NULL) {
+		failed = parts_print(w->cli, name, parts, w->last_outputs);
+		json_decref(parts);
+	} else {
+		result_print(w);
+	}
 	if (status == CLI_OK) {
 		return CLI_OK;
 	}
+	if (failed > 0 && strcmp(state, "failed") == 0) {
+		return w->stopping ? CLI_INTERRUPTED : status;
+	}
 	fflush(stdout);
-	note("%s %s%s%s%s", text_clean(name != NULL ? name : w->id), state, where_of(w->task),
+	note("%s %s%s%s%s", text_clean(name), state, where_of(w->task),
 	     error != NULL && error[0] != 0 ? ": " : "", error != NULL ? text_clean(error) : "");
 	backtrace_print(w->task);
 	return w->stopping ? CLI_INTERRUPTED : status;
@@ -392,6 +419,7 @@ int wait_task(struct cli *cli, const char *id, json_t *task, bool stop_on_interr
 		.id = id,
 		.begin_ms = now_ms(),
 		.task = json_incref(task),
+		.last_outputs = json_object(),
 		.stop_on_interrupt = stop_on_interrupt,
 		.watched = isatty(STDERR_FILENO) && !cli->json && !cli->quiet,
 	};
@@ -399,6 +427,7 @@ int wait_task(struct cli *cli, const char *id, json_t *task, bool stop_on_interr
 	w.end_ms = wait > UINT64_MAX - w.begin_ms ? UINT64_MAX : w.begin_ms + wait;
 	int status = wait_loop(&w);
 	json_decref(w.task);
+	json_decref(w.last_outputs);
 	free(w.last_output);
 	return status;
 }

@@ -269,7 +269,16 @@ int task_result(struct cli *cli)
 	const char *state = api_state(reply.json);
 	const char *error = api_text(reply.json, "error");
 	json_t *results = json_object_get(reply.json, "results");
-	if (cli->json) {
+	json_t *parts = json_is_true(json_object_get(reply.json, "broadcast"))
+				? parts_get(cli, id, reply.json)
+				: NULL;
+	if (parts != NULL && cli->json) {
+		api_print(parts);
+	} else if (parts != NULL) {
+		const char *name = api_text(reply.json, "name");
+
+		(void)parts_print(cli, name != NULL ? name : id, parts, NULL);
+	} else if (cli->json) {
 		api_print(results != NULL ? results : json_null());
 	} else if (json_is_string(results)) {
 		text_put(stdout, json_string_value(results));
@@ -283,6 +292,7 @@ int task_result(struct cli *cli)
 		status = fail(CLI_FAILED, "task %s %s%s%s", api_short(id), state,
 			      error != NULL ? ": " : "", error != NULL ? text_clean(error) : "");
 	}
+	json_decref(parts);
 	http_free(&reply);
 	return status;
 }

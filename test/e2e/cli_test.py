@@ -160,6 +160,26 @@ def test_placement(l):
     has(f("task", "show", "later")[0], "pending", "placement")
 
 
+def test_broadcast(l):
+    """Every node answers, under its name; one that cannot is told, and makes the status."""
+    f = Fleet(l, big=[], tiny=TINY)
+    nodes = json.loads(f("node", "list", "-j")[0])
+    big, tiny = (next(n["name"] for n in nodes if n["metadata"]["labels"]["size"] == size)
+                 for size in ("big", "tiny"))
+    out, _ = f("run", "add.wasm", "--broadcast", "2", "3")
+    expect_eq(out.splitlines(), sorted([f"{big}: 5", f"{tiny}: 5"]))
+    out, err = f("run", "crash.wasm", "--broadcast", status=70)
+    expect_eq(out, "")
+    has(err, f"crash failed on node {big}: trap: integer divide by zero", "at flow_rate, offset 0x",
+        f"crash failed on node {tiny}: trap", "crash failed on 2 of 2 nodes")
+    out, err = f("run", "wasi.wasm", "--broadcast", "x", status=70)
+    has(out, f"{big}: 1 x\n")
+    expect(tiny not in out, out)
+    has(err, f"wasi failed on node {tiny}: refused: no room", "wasi failed on 1 of 2 nodes")
+    out, _ = f("run", "readings.wasm", "--broadcast", "--cap", "sensor,time", "temperature", "2", "3")
+    expect_eq((out.count(f"{big}: "), out.count(f"{tiny}: ")), (3, 3), out)
+
+
 def test_invoke_daemon_outputs(l):
     f = Fleet(l, tiny=TINY)
     f("run", "greet.wasm", "--latent")
