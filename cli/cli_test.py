@@ -197,9 +197,14 @@ def test_nodes(l):
     has(p("node", "list")[0], "draining")
     p("node", "drain", "big", "--off")
     p.manager.nodes[0]["task_count"] = 1
-    has(p("node", "delete", "big", status=70)[1], "has tasks")
+    has(p("node", "delete", "big", "--force", status=70)[1], "has tasks")
+    p.manager.nodes[0]["task_count"] = 0
+    has(p("node", "delete", "big", status=70)[1], "node big is alive", "propctl node drain big")
+    p("node", "show", "big")
     p("node", "delete", "small")
     has(p("node", "show", "small", status=66)[1], "there is no node 'small'")
+    p("node", "delete", "big", "--force")
+    has(p("node", "show", "big", status=66)[1], "there is no node 'big'")
 
 
 def test_tasks(l):

@@ -72,7 +72,8 @@
 	OPTION(INTERVAL, "interval", 0, TIME, "TIME", "between two looks (1s)")                    \
 	OPTION(MODE, "mode", 0, TEXT, "parallel|sequential|configurable",                          \
 	       "order of a job's tasks (as the file says)")                                        \
-	OPTION(FORCE, "force", 0, FLAG, NULL, "stop it first if it runs")
+	OPTION(FORCE, "force", 0, FLAG, NULL,                                                      \
+	       "even if the task runs (it is stopped first) or the node is alive")
 
 /* What a task can be told, and its limits. */
 #define CLI_TASK_OPTIONS                                                                           \
@@ -95,7 +96,8 @@
 	COMMAND("node", "show", node_show, "NODE", 1, 1, "", "tell all about a node")              \
 	COMMAND("node", "drain", node_drain, "NODE", 1, 1, "off ",                                 \
 		"give it no new tasks; --off lets it work again")                                  \
-	COMMAND("node", "delete", node_delete, "NODE...", 1, -1, "", "forget a node")              \
+	COMMAND("node", "delete", node_delete, "NODE...", 1, -1, "force ",                         \
+		"forget nodes that are gone")                                                      \
 	COMMAND("node", "metrics", node_metrics, "NODE", 1, 1, "limit ",                           \
 		"show its load as it was reported")                                                \
 	COMMAND("task", "create", task_create, "NAME [ARG...]", 1, -1,                             \

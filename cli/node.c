@@ -225,6 +225,30 @@ int node_drain(struct cli *cli)
 	return CLI_OK;
 }
 
+/* The manager would forget a worker that is alive until its next heartbeat, which is no use. */
+static int may_delete(struct cli *cli, const char *id, const char *word)
+{
+	struct http_reply reply;
+	int status = http_json(&cli->http, "GET", text("/proplets/%s", text_url(id)), NULL,
+			       text("node %s", text_clean(word)), &reply);
+
+	if (status != CLI_OK) {
+		return status;
+	}
+	if (strcmp(node_state(reply.json), "dead") != 0) {
+		const char *name = text_clean(word);
+
+		status =
+			fail(CLI_FAILED,
+			     "node %s is alive and would be back with its next heartbeat: stop its "
+			     "worker first (--force forgets it until then); to give it no more "
+			     "tasks: propctl node drain %s",
+			     name, name);
+	}
+	http_free(&reply);
+	return status;
+}
+
 int node_delete(struct cli *cli)
 {
 	int status = CLI_OK;
@@ -234,6 +258,9 @@ int node_delete(struct cli *cli)
 		struct http_reply reply;
 
 		status = api_find(&cli->http, "node", cli->args.args[i], &id);
+		if (status == CLI_OK && !args_has(&cli->args, CLI_OPT_FORCE)) {
+			status = may_delete(cli, id, cli->args.args[i]);
+		}
 		if (status == CLI_OK) {
 			status = http_json(
 				&cli->http, "DELETE", text("/proplets/%s", text_url(id)), NULL,

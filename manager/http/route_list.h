@@ -14,7 +14,8 @@
 	      "All workers; ?status=active or inactive, ?find= by name or beginning of the id")    \
 	ROUTE("GET", "/proplets/{id}", "get-proplet", api_node, "One worker")                      \
 	ROUTE("DELETE", "/proplets/{id}", "delete-proplet", api_node_delete,                       \
-	      "Forgets a worker that has no tasks")                                                \
+	      "Forgets a worker that has no tasks; one that is alive is back at its next "         \
+	      "heartbeat")                                                                         \
 	ROUTE("GET", "/proplets/{id}/sdf", "get-proplet-sdf", api_node_sdf,                        \
 	      "The worker as a Semantic Definition Format document")                               \
 	ROUTE("GET", "/proplets/{id}/metrics", "get-proplet-metrics", api_node_metrics,            \
