@@ -5,7 +5,7 @@
  * In:     pieces of any size; Out: a struct rotor_module at the bottom of the caller's block.
  * Owns:   the block while loading: module data grow from its bottom, the loader's own state and the
  *         stack of the function being read lie at its top.
- * Bounds: every byte is looked at a bounded number of times; no recursion.
+ * Bounds: no recursion; every byte is read once, but a type and the name of an export are compared with all before them.
  * Not:    what the items mean (load_sections.c, load_segments.c, load_code.c, validate.c).
  * Spec:   WebAssembly 2.0 5.2 (values), 5.5 (modules).
  */
