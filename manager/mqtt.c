@@ -7,7 +7,9 @@
  *        come while the manager is away wait for it. When our queue is full the thread waits,
  *        which makes the broker wait. Whatever ends a connection (a certificate that has expired,
  *        a name without an address, bytes that are no MQTT), the next try follows: the library's
- *        own loop gives up for some of them.
+ *        own loop gives up for some of them. Each waits longer than the one before, also when one
+ *        served connection follows the other and none lasts: two clients of one name end each
+ *        other's. A broker that was away in between had another reason.
  */
 #include "manager/manager.h"
 
@@ -45,8 +47,10 @@ struct mqtt {
 	atomic_bool connected;
 	bool running, stopping, ended; /* under lock, but running */
 	bool begun;                    /* tried before: the next try reconnects */
-	int refused;                   /* CONNACK's code if it was not 0 */
-	char why[160];                 /* no connection; under lock */
+	bool tls;
+	unsigned shorts; /* connections in a row that were served and did not last */
+	int refused;     /* CONNACK's code if it was not 0 */
+	char why[160];   /* no connection; under lock */
 	char prefix[300];
 	size_t prefix_bytes;
 	char host[256];
@@ -167,8 +171,30 @@ static bool is_stopping(struct mqtt *m)
 	return stopping;
 }
 
-/* One connection from its beginning to its end; `why` says what ended it. True if it was one. */
-static bool serve(struct mqtt *m, char *why, size_t why_bytes)
+/* What ended a connection. TLS answers with an alert, which is no MQTT, and closes. */
+static const char *why_ended(const struct mqtt *m, int rc, int error, bool served)
+{
+	bool closed = rc == MOSQ_ERR_CONN_LOST || rc == MOSQ_ERR_PROTOCOL ||
+		      rc == MOSQ_ERR_MALFORMED_PACKET ||
+		      (rc == MOSQ_ERR_ERRNO && (error == ECONNRESET || error == EPIPE));
+
+	if (closed && !served && !m->tls) {
+		return "it was ended before the broker answered; if this port speaks TLS, use "
+		       "mqtts://";
+	}
+	if (closed && served && m->shorts > 0) {
+		return "the broker ended it soon; does another client use this --entity?";
+	}
+	return rc == MOSQ_ERR_ERRNO ? strerror(error)
+	       : rc == MOSQ_ERR_TLS ? "the TLS handshake failed; do --tls-ca and the host's "
+				      "name fit its certificate?"
+	       : rc == MOSQ_ERR_EAI ? "this host name has no address"
+				    : mosquitto_strerror(rc);
+}
+
+/* One connection from its beginning to its end; `why` says what ended it. True if it was one.
+ * steady_ms: one that lasts as long was not ended by another client. */
+static bool serve(struct mqtt *m, int64_t steady_ms, char *why, size_t why_bytes)
 {
 	int64_t begun = now_ms(), deadline = begun + ANSWER_MS;
 	int rc = begin_connection(m), error = errno;
@@ -185,16 +211,11 @@ static bool serve(struct mqtt *m, char *why, size_t why_bytes)
 		}
 	}
 	atomic_store(&m->connected, false);
+	m->shorts = served && now_ms() - begun < steady_ms ? m->shorts + 1 : 0;
 	snprintf(why, why_bytes, "%s",
-		 m->refused != 0        ? mosquitto_connack_string(m->refused)
-		 : late                 ? "it accepts connections and does not answer"
-		 : rc == MOSQ_ERR_ERRNO ? strerror(error)
-		 : rc == MOSQ_ERR_TLS   ? "the TLS handshake failed; do --tls-ca and the host's "
-					  "name fit its certificate?"
-		 : rc == MOSQ_ERR_EAI   ? "this host name has no address"
-		 : rc == MOSQ_ERR_CONN_LOST && served && now_ms() < begun + AT_ONCE_MS
-			 ? "the broker ended it at once; does another client use this --entity?"
-			 : mosquitto_strerror(rc));
+		 m->refused != 0 ? mosquitto_connack_string(m->refused)
+		 : late          ? "it accepts connections and does not answer"
+				 : why_ended(m, rc, error, served));
 	return served;
 }
 
@@ -234,7 +255,7 @@ static void *run(void *arg)
 	char why[160];
 
 	while (!is_stopping(m)) {
-		bool served = serve(m, why, sizeof(why));
+		bool served = serve(m, AT_ONCE_MS + 2 * delay_ms, why, sizeof(why));
 
 		pthread_mutex_lock(&m->lock);
 		snprintf(m->why, sizeof(m->why), "%s", why);
@@ -243,7 +264,7 @@ static void *run(void *arg)
 		if (is_stopping(m)) {
 			break;
 		}
-		delay_ms = served ? DELAY_MS : delay_ms;
+		delay_ms = served && m->shorts <= 1 ? DELAY_MS : delay_ms;
 		log_line("warn",
 			 "msg=\"%s; trying again\" host=%s port=%d next_ms=%lld reason=\"%s\"",
 			 served ? "connection to the broker lost" : "no connection to the broker",
@@ -367,6 +388,7 @@ static bool setup_tls(struct mqtt *m, const struct settings *s, char *error, siz
 			 strerror(errno));
 		return false;
 	}
+	m->tls = true;
 	rc = mosquitto_tls_set(m->mosq, ca, ca == NULL ? "/etc/ssl/certs" : NULL, cert, key, NULL);
 
 	if (rc == MOSQ_ERR_SUCCESS && s->tls_insecure) {
@@ -397,7 +419,6 @@ struct mqtt *mqtt_start(const struct settings *s, int wake_fd, char *error, size
 {
 	struct mqtt *m = calloc(1, sizeof(*m));
 	pthread_condattr_t attr;
-	bool tls = false;
 	int rc;
 
 	if (m == NULL) {
@@ -413,8 +434,8 @@ struct mqtt *mqtt_start(const struct settings *s, int wake_fd, char *error, size
 					   s->tenant, s->channel);
 	mosquitto_lib_init();
 	m->mosq = mosquitto_new(s->entity, false, m);
-	if (m->mosq == NULL || !address_of(m, s->mqtt, &tls, error, error_bytes) ||
-	    ((tls || s->tls_ca[0] != '\0') && !setup_tls(m, s, error, error_bytes))) {
+	if (m->mosq == NULL || !address_of(m, s->mqtt, &m->tls, error, error_bytes) ||
+	    ((m->tls || s->tls_ca[0] != '\0') && !setup_tls(m, s, error, error_bytes))) {
 		mqtt_stop(m);
 		return NULL;
 	}

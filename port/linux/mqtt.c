@@ -8,11 +8,15 @@
 #include <mosquitto.h>
 #include <netinet/tcp.h>
 #include <stdlib.h>
+#include <sys/random.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
-#define LOOP_MS 200 /* libmosquitto looks after its keep-alive that often */
+#define LOOP_MS     200   /* libmosquitto looks after its keep-alive that often */
+#define STEADY_MS   5000  /* with twice the wait before: what lasts so long no other client ended */
+#define HOLD_MS     500   /* before the third one in a row that did not; doubles with each */
+#define HOLD_MS_MAX 30000 /* half of what the agent waits for an answer */
 
 struct mqtt {
 	const struct config *config;
@@ -23,9 +27,11 @@ struct mqtt {
 	pthread_mutex_t lock;
 	pthread_cond_t changed;
 	bool connect_wanted, ending, ended; /* under lock */
+	bool cancelled;                     /* under lock: it is not to connect any more */
 	bool begun;                         /* connected before: the next time it reconnects */
 	volatile bool accepted;             /* CONNACK came with 0 */
 	int refused;                        /* CONNACK's code if it was not 0 */
+	unsigned shorts; /* connections in a row that were accepted and did not last */
 };
 
 static int64_t monotonic_ms(void)
@@ -117,15 +123,31 @@ static void on_message(struct mosquitto *client, void *user, const struct mosqui
 
 /* ---- the thread -------------------------------------------------------------------------------*/
 
+/* TLS answers what is no TLS with an alert, which is no MQTT, and closes. */
+static const char *why_ended(const struct mqtt *m, int rc)
+{
+	bool closed = rc == MOSQ_ERR_CONN_LOST || rc == MOSQ_ERR_PROTOCOL ||
+		      rc == MOSQ_ERR_MALFORMED_PACKET ||
+		      (rc == MOSQ_ERR_ERRNO && (errno == ECONNRESET || errno == EPIPE));
+
+	if (closed && !m->accepted && !m->address.tls) {
+		return "it was ended before the broker answered; if this port speaks TLS, use "
+		       "mqtts://";
+	}
+	if (closed && m->shorts > 1) {
+		return "the broker ended it soon; does another worker use this --entity-id?";
+	}
+	return rc == MOSQ_ERR_ERRNO ? strerror(errno)
+	       : rc == MOSQ_ERR_EAI ? "this host name has no address"
+	       : rc == MOSQ_ERR_TLS ? "the TLS handshake failed; does the broker speak TLS there, "
+				      "and do --mqtt-tls-ca-cert and its name fit its certificate?"
+				    : mosquitto_strerror(rc);
+}
+
 static void tell_disconnected(struct mqtt *m, int rc, bool late)
 {
+	const char *why = why_ended(m, rc);
 	struct note *note = note_new(NOTE_DISCONNECTED);
-	const char *why = rc == MOSQ_ERR_ERRNO ? strerror(errno)
-			  : rc == MOSQ_ERR_EAI ? "this host name has no address"
-			  : rc == MOSQ_ERR_TLS
-				  ? "the TLS handshake failed; does the broker speak TLS there, "
-				    "and do --mqtt-tls-ca-cert and its name fit its certificate?"
-				  : mosquitto_strerror(rc);
 
 	if (m->refused) {
 		snprintf(note->text, sizeof(note->text), "refused by the broker: %s",
@@ -184,12 +206,51 @@ static void acknowledge(struct mqtt *m)
 	}
 }
 
+/* Up to a quarter more. */
+static int64_t with_jitter(int64_t ms)
+{
+	unsigned char random = 0;
+
+	return getrandom(&random, 1, GRND_NONBLOCK) == 1 ? ms + ms * random / 1024 : ms;
+}
+
+/* Two clients of one id end each other's connections: each waits longer every time. */
+static int64_t hold_ms(const struct mqtt *m)
+{
+	return m->shorts < 2   ? 0
+	       : m->shorts < 8 ? with_jitter((int64_t)HOLD_MS << (m->shorts - 2))
+			       : with_jitter(HOLD_MS_MAX);
+}
+
+/* Waits for that long; false if there is to be no connection any more. */
+static bool hold(struct mqtt *m, int64_t ms)
+{
+	int64_t until = monotonic_ms() + ms;
+	struct timespec at = {.tv_sec = until / 1000, .tv_nsec = until % 1000 * 1000000};
+	bool go;
+	int rc = 0;
+
+	if (ms > 0) {
+		LOG_W("connections do not last; waiting", "ms=%lld count=%u", (long long)ms,
+		      m->shorts);
+	}
+	pthread_mutex_lock(&m->lock);
+	while (ms > 0 && !m->ending && !m->cancelled && rc == 0) {
+		rc = pthread_cond_timedwait(&m->changed, &m->lock, &at);
+	}
+	go = !m->ending && !m->cancelled;
+	pthread_mutex_unlock(&m->lock);
+	return go;
+}
+
 /* One connection from its beginning to its end. */
 static void serve(struct mqtt *m)
 {
-	int64_t deadline = monotonic_ms() + m->config->mqtt_timeout;
-	bool late = false;
-	int rc = open_connection(m);
+	int64_t wait_ms = hold_ms(m);
+	bool go = hold(m, wait_ms), late = false;
+	int64_t begun = monotonic_ms(), deadline = begun + m->config->mqtt_timeout;
+	int64_t steady = begun + STEADY_MS + 2 * wait_ms;
+	int rc = go ? open_connection(m) : MOSQ_ERR_NO_CONN;
 
 	while (rc == MOSQ_ERR_SUCCESS) {
 		rc = mosquitto_loop(m->client, LOOP_MS, 1);
@@ -202,6 +263,7 @@ static void serve(struct mqtt *m)
 			cut(m);
 		}
 	}
+	m->shorts = m->accepted && monotonic_ms() < steady ? m->shorts + 1 : 0;
 	tell_disconnected(m, rc, late);
 }
 
@@ -288,8 +350,12 @@ struct mqtt *mqtt_new(const struct config *config, const char *client_id, struct
 	m->inbox = inbox;
 	wrong = configure(m, client_id);
 	if (wrong == NULL) {
+		pthread_condattr_t attr;
 		pthread_mutex_init(&m->lock, NULL);
-		pthread_cond_init(&m->changed, NULL);
+		pthread_condattr_init(&attr);
+		pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+		pthread_cond_init(&m->changed, &attr);
+		pthread_condattr_destroy(&attr);
 		int err = pthread_create(&m->thread, NULL, run, m);
 		wrong = err ? strerror(err) : NULL;
 	}
@@ -316,6 +382,7 @@ void mqtt_connect(struct mqtt *m, const char *will_topic, const char *will_paylo
 	}
 	pthread_mutex_lock(&m->lock);
 	m->connect_wanted = true;
+	m->cancelled = false;
 	pthread_cond_broadcast(&m->changed);
 	pthread_mutex_unlock(&m->lock);
 }
@@ -358,6 +425,10 @@ int mqtt_publish(struct mqtt *m, const char *topic, const void *payload, uint32_
 
 void mqtt_disconnect(struct mqtt *m)
 {
+	pthread_mutex_lock(&m->lock);
+	m->cancelled = true;
+	pthread_cond_broadcast(&m->changed);
+	pthread_mutex_unlock(&m->lock);
 	mosquitto_disconnect(m->client);
 }
 
@@ -367,7 +438,7 @@ static bool wait_ended(struct mqtt *m, int wait_ms)
 	int rc = 0;
 	bool ended;
 
-	clock_gettime(CLOCK_REALTIME, &until);
+	clock_gettime(CLOCK_MONOTONIC, &until);
 	until.tv_sec += wait_ms / 1000;
 	until.tv_nsec += (long)(wait_ms % 1000) * 1000000;
 	until.tv_sec += until.tv_nsec / 1000000000;

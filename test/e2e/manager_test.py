@@ -453,6 +453,29 @@ def test_broadcast_loses_a_worker(l):
     expect("lost" in parts[NODE_2]["error"], parts[NODE_2])
 
 
+def test_two_of_one_entity(l):
+    """They end each other's connections to the broker; both wait longer and longer."""
+    w = World(l)
+    other = l.process("other", [l.bin("proplet-manager"), "--mqtt", w.broker.url, "--http-port",
+                                lab.free_port(), "--store", f"sqlite://{l.folder}/other.db"])
+    other.wait_log("next_ms=2000", 30)
+    expect("does another client use this --entity?" in other.log(), "the reason")
+    other.stop()
+
+
+def test_tls_unasked(l):
+    """A port that speaks TLS, and an address that does not say so."""
+    status = l.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", "key.pem",
+                    "-out", "cert.pem", "-days", "2", "-subj", "/CN=localhost"], cwd=l.folder)[0]
+    expect_eq(status, 0, "openssl")
+    port = lab.free_port()
+    l.broker(extra=f"listener {port} 127.0.0.1\ncertfile {l.folder}/cert.pem\n"
+                   f"keyfile {l.folder}/key.pem")
+    m = l.process("manager", [l.bin("proplet-manager"), "--mqtt", f"tcp://localhost:{port}",
+                              "--http-port", lab.free_port(), "--store", f"sqlite://{l.folder}/m.db"])
+    m.wait_log("if this port speaks TLS, use mqtts://")
+
+
 def test_modules_in_chunks(l):
     """A module larger than what travels in a message is fetched piece by piece."""
     w = World(l, "--inline-bytes", 16)

@@ -790,6 +790,29 @@ def test_tls(l):
     w.wait_log('msg="connected"')
 
 
+def test_tls_unasked(l):
+    """A port that speaks TLS, and an address that does not say so."""
+    where = certificates(l)
+    port = lab.free_port()
+    l.broker(extra=f"listener {port} 127.0.0.1\ncertfile {where}/node.pem\nkeyfile {where}/node.key")
+    w = l.process("worker", [l.bin("proplet"), "--mqtt-address", f"tcp://localhost:{port}",
+                             "--state-dir", l.folder / "state"])
+    w.wait_log("if this port speaks TLS, use mqtts://")
+
+
+def test_two_of_one_id(l):
+    """They end each other's connections; both wait longer and longer, and one that is told to end does."""
+    broker = l.broker()
+    both = [l.process(f"worker-{i}", [l.bin("proplet"), "--mqtt-address", broker.url, "--entity-id",
+                                      NODE, "--state-dir", l.folder / f"state-{i}"]) for i in (1, 2)]
+    both[0].wait_log("does another worker use this --entity-id?", 20)
+    wait_until(lambda: any("connections do not last" in w.log() and "count=4" in w.log() for w in both),
+               40, "longer waits")
+    expect_eq(both[0].stop(), 0, "exit status")
+    n = both[1].log().count('msg="connected"')
+    both[1].wait_log('msg="connected"', 20, n)
+
+
 def test_password(l):
     passwords = l.folder / "passwords"
     status, _, err = l.run(["mosquitto_passwd", "-c", "-b", passwords, NODE, "secret"])
