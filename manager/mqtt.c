@@ -30,6 +30,7 @@
 #define LOOP_MS      1000  /* the library looks after its keep-alive that often */
 #define ANSWER_MS    10000 /* a broker that accepts and stays silent is given up after this */
 #define AT_ONCE_MS   5000  /* a connection that was served and ends sooner had little time */
+#define SHORTS       4     /* so many in a row are a bad link's; more, another client's */
 #define DELAY_MS     250   /* before the first new try; doubles with each */
 #define DELAY_MS_MAX 30000
 #define END_MS       2000
@@ -264,7 +265,7 @@ static void *run(void *arg)
 		if (is_stopping(m)) {
 			break;
 		}
-		delay_ms = served && m->shorts <= 1 ? DELAY_MS : delay_ms;
+		delay_ms = served && m->shorts <= SHORTS ? DELAY_MS : delay_ms;
 		log_line("warn",
 			 "msg=\"%s; trying again\" host=%s port=%d next_ms=%lld reason=\"%s\"",
 			 served ? "connection to the broker lost" : "no connection to the broker",

@@ -15,7 +15,8 @@
 
 #define LOOP_MS     200   /* libmosquitto looks after its keep-alive that often */
 #define STEADY_MS   5000  /* with twice the wait before: what lasts so long no other client ended */
-#define HOLD_MS     500   /* before the third one in a row that did not; doubles with each */
+#define SHORTS      4     /* so many in a row that do not are a bad link's; then it waits */
+#define HOLD_MS     500   /* at first; doubles with each */
 #define HOLD_MS_MAX 30000 /* half of what the agent waits for an answer */
 
 struct mqtt {
@@ -217,9 +218,11 @@ static int64_t with_jitter(int64_t ms)
 /* Two clients of one id end each other's connections: each waits longer every time. */
 static int64_t hold_ms(const struct mqtt *m)
 {
-	return m->shorts < 2   ? 0
-	       : m->shorts < 8 ? with_jitter((int64_t)HOLD_MS << (m->shorts - 2))
-			       : with_jitter(HOLD_MS_MAX);
+	unsigned doublings = m->shorts > SHORTS ? BASE_MIN(m->shorts - SHORTS - 1, 6u) : 0;
+
+	return m->shorts > SHORTS
+		       ? with_jitter(BASE_MIN((int64_t)HOLD_MS << doublings, (int64_t)HOLD_MS_MAX))
+		       : 0;
 }
 
 /* Waits for that long; false if there is to be no connection any more. */

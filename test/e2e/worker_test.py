@@ -806,7 +806,7 @@ def test_two_of_one_id(l):
     both = [l.process(f"worker-{i}", [l.bin("proplet"), "--mqtt-address", broker.url, "--entity-id",
                                       NODE, "--state-dir", l.folder / f"state-{i}"]) for i in (1, 2)]
     both[0].wait_log("does another worker use this --entity-id?", 20)
-    wait_until(lambda: any("connections do not last" in w.log() and "count=4" in w.log() for w in both),
+    wait_until(lambda: any("connections do not last" in w.log() and "count=7" in w.log() for w in both),
                40, "longer waits")
     expect_eq(both[0].stop(), 0, "exit status")
     n = both[1].log().count('msg="connected"')
