@@ -192,30 +192,6 @@ static const struct cli_command *command_find(const char *group, const char *nam
 	return NULL;
 }
 
-/* How many letters have to be changed, roughly: for "did you mean". */
-static int distance(const char *a, const char *b)
-{
-	int differing = 0;
-
-	while (*a != 0 && *b != 0) {
-		if (*a == *b) {
-			a++;
-			b++;
-		} else if (a[1] == *b) {
-			a++;
-			differing++;
-		} else if (*a == b[1]) {
-			b++;
-			differing++;
-		} else {
-			a++;
-			b++;
-			differing++;
-		}
-	}
-	return differing + (int)strlen(a) + (int)strlen(b);
-}
-
 static int unknown_command(const char *group, const char *word)
 {
 	const char *best = NULL;
@@ -224,7 +200,7 @@ static int unknown_command(const char *group, const char *word)
 	for (size_t i = 0; i < cli_command_count; i++) {
 		const struct cli_command *c = &cli_commands[i];
 		const char *name = group[0] == 0 && c->group[0] != 0 ? c->group : c->name;
-		int d = distance(word, name);
+		int d = text_distance(word, name);
 
 		if ((group[0] == 0 || strcmp(c->group, group) == 0) && c->help != NULL &&
 		    d < best_distance) {
@@ -268,7 +244,7 @@ static int unknown_option(const struct parser *p, const char *word, size_t len)
 
 	for (int o = 0; o < CLI_OPT_COUNT; o++) {
 		if (args_takes(c, (enum cli_option)o) && word[1] == '-' &&
-		    distance(text("%.*s", (int)len - 2, word + 2), cli_options[o].name) < 3) {
+		    text_distance(text("%.*s", (int)len - 2, word + 2), cli_options[o].name) < 3) {
 			best = cli_options[o].name;
 		}
 	}

@@ -134,6 +134,8 @@ size_t text_width(const char *utf8);
 void text_put(FILE *out, const char *raw);
 /* Is text a task's id as a whole: 8-4-4-4-12 hexadecimal digits? */
 bool text_is_uuid(const char *word);
+/* How many letters have to be changed to make one of the other, roughly: for "did you mean". */
+int text_distance(const char *a, const char *b);
 /* For a URL's path or query. */
 const char *text_url(const char *raw);
 
@@ -282,6 +284,9 @@ json_t *parts_get(struct cli *cli, const char *id, const json_t *task);
 size_t parts_print(struct cli *cli, const char *name, const json_t *parts, const json_t *seen);
 /* Prints rows of tasks as a table. */
 void task_table(const json_t *tasks);
+/* Are all keys of a task, of a job or workflow known? CLI_DATA: one is not, which was said. */
+int keys_check_task(const char *path, const json_t *task);
+int keys_check_group(const char *path, const json_t *group, bool job);
 /* Reads a JSON file that holds an object or an array. */
 int read_json_file(const char *path, json_t **out);
 

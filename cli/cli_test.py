@@ -275,6 +275,17 @@ def test_jobs_and_workflows(l):
     has(p("job", "create", "bad.json", status=65)[1], 'task 2 has no "name"')
     (p.folder / "bad.json").write_text('{"tasks":[\n{"name":}]}')
     has(p("job", "create", "bad.json", status=65)[1], "bad.json:2:9: no JSON")
+    for text, want in (
+            ({"tasks": [{"name": "a", "limits": {"memory": 1, "time": 5}}]},
+             "task 'a', limits: unknown key"),
+            ({"tasks": [{"name": "a", "limits": {"time_sm": 5}}]}, 'did you mean "time_ms"?'),
+            ({"tasks": [{"name": "a", "constraints": {"label": {}}}]}, 'did you mean "labels"?'),
+            ({"tasks": [{"name": "a", "restart": {"atempts": 1}}]}, 'did you mean "attempts"?'),
+            ({"tasks": [{"name": "a"}], "frobnicate": 1}, 'bad.json: unknown key "frobnicate"\n'),
+            ({"task": [{"name": "a"}]}, 'did you mean "tasks"?')):
+        (p.folder / "bad.json").write_text(json.dumps(text))
+        for noun in ("job", "workflow"):
+            has(p(noun, "create", "bad.json", status=65)[1], want)
     (p.folder / "bad.json").write_text("[]")
     has(p("workflow", "create", "bad.json", status=65)[1], 'no array "tasks"')
 
@@ -401,7 +412,8 @@ def test_functions(l):
     has(p("task", "create", "empty")[1], "has no module yet")
     expect_eq([t.get("function") for t in tasks.values()], ["b", None], "of created tasks")
     (p.folder / "typo.json").write_text('{"tasks": [{"name": "t", "wasm": "m.wasm", "functon": "a"}]}')
-    has(p("job", "create", "typo.json", status=65)[1], "which function of ")
+    has(p("job", "create", "typo.json", status=65)[1],
+        "task 't': unknown key \"functon\"; did you mean \"function\"?")
     has(p("job", "create", "/", status=66)[1], "/ is a folder")
     for cut in range(8):
         (p.folder / "m.wasm").write_bytes(exporting("a", "b", cut=cut))

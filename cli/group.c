@@ -6,6 +6,7 @@
  *        keys a task may say "wasm": a file, named from where the JSON file lies, that is offered
  *        by digest; and "depends_on" may name tasks of the same file by their names.
  * Rules: 1. Tasks get their ids here, so that dependencies can name them.
+ *        2. A key that nobody knows is refused.
  */
 #include "cli/cli.h"
 
@@ -118,6 +119,10 @@ static int task_check(const char *path, size_t i, json_t *task)
 	if (name == NULL || name[0] == 0) {
 		return fail(CLI_DATA, "%s: task %d has no \"name\"", path, (int)i + 1);
 	}
+	int status = keys_check_task(path, task);
+	if (status != CLI_OK) {
+		return status;
+	}
 	if (json_object_get(task, "id") == NULL) {
 		json_object_set_new(task, "id", json_string(uuid_make()));
 	}
@@ -151,7 +156,7 @@ static int tasks_prepare(struct cli *cli, const char *path, json_t *tasks)
 }
 
 /* The file as {"tasks": [...], ...}. */
-static int group_read(struct cli *cli, const char *path, json_t **out)
+static int group_read(struct cli *cli, const char *path, bool job, json_t **out)
 {
 	json_t *json = NULL;
 	int status = read_json_file(path, &json);
@@ -163,9 +168,13 @@ static int group_read(struct cli *cli, const char *path, json_t **out)
 		json = json_pack("{s:o}", "tasks", json);
 	}
 	json_t *tasks = json_object_get(json, "tasks");
-	status = json_array_size(tasks) == 0
-			 ? fail(CLI_DATA, "%s: there is no array \"tasks\" with tasks in it", path)
-			 : tasks_prepare(cli, path, tasks);
+	status = keys_check_group(path, json, job);
+	if (status == CLI_OK) {
+		status = json_array_size(tasks) == 0
+				 ? fail(CLI_DATA,
+					"%s: there is no array \"tasks\" with tasks in it", path)
+				 : tasks_prepare(cli, path, tasks);
+	}
 	if (status != CLI_OK) {
 		json_decref(json);
 		return status;
@@ -193,7 +202,7 @@ int job_create(struct cli *cli)
 	const char *name = args_text(&cli->args, CLI_OPT_NAME, NULL);
 	struct http_reply reply;
 	json_t *body = NULL;
-	int status = group_read(cli, cli->args.args[0], &body);
+	int status = group_read(cli, cli->args.args[0], true, &body);
 
 	if (status != CLI_OK) {
 		return status;
@@ -513,7 +522,7 @@ int workflow_create(struct cli *cli)
 {
 	json_t *body = NULL;
 	struct http_reply reply;
-	int status = group_read(cli, cli->args.args[0], &body);
+	int status = group_read(cli, cli->args.args[0], false, &body);
 
 	if (status == CLI_OK) {
 		status = http_json(&cli->http, "POST", "/workflows", body, "create the workflow",

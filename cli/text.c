@@ -281,3 +281,26 @@ const char *text_url(const char *raw)
 	}
 	return out;
 }
+
+int text_distance(const char *a, const char *b)
+{
+	int differing = 0;
+
+	while (*a != 0 && *b != 0) {
+		if (*a == *b) {
+			a++;
+			b++;
+		} else if (a[1] == *b) {
+			a++;
+			differing++;
+		} else if (*a == b[1]) {
+			b++;
+			differing++;
+		} else {
+			a++;
+			b++;
+			differing++;
+		}
+	}
+	return differing + (int)strlen(a) + (int)strlen(b);
+}
