@@ -65,6 +65,19 @@ static LLVMTargetMachineRef make_machine(const struct rotorc_target *t,
 	return machine;
 }
 
+int emit_try(const struct rotorc_target *t, const struct emit_options *o, char *why, size_t cap)
+{
+	LLVMTargetMachineRef machine;
+
+	initialise();
+	machine = make_machine(t, o, why, cap);
+	if (machine == NULL) {
+		return -1;
+	}
+	LLVMDisposeTargetMachine(machine);
+	return 0;
+}
+
 static int optimise(LLVMModuleRef mod, LLVMTargetMachineRef machine, int level, char *why,
 		    size_t cap)
 {

@@ -17,4 +17,9 @@ int emit_object(struct rotorc_code *code, const struct rotorc_target *t,
 		const struct emit_options *options, uint8_t **object, size_t *size,
 		uint32_t *frames, uint32_t func_count, char *why, size_t cap);
 
+/* Does LLVM have the target? It says on stderr which processor or feature of the options it does not know, and ends the
+ * process where it cannot go on without it. -1 and a sentence in why if it lacks the target. */
+int emit_try(const struct rotorc_target *t, const struct emit_options *options, char *why,
+	     size_t cap);
+
 #endif

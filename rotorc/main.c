@@ -319,6 +319,58 @@ static int compile_apart(struct job *j, int level, FILE *words)
 	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
 
+/*
+ * LLVM tells of a processor or feature that it does not know on stderr, and goes on without it. So it is asked in a
+ * process of its own whether it knows them; what it says there is the reason. Ends the program if it does not.
+ */
+static void check_processor(const struct job *j)
+{
+	FILE *words = tmpfile();
+	char line[256] = "", why[256] = "";
+	int status, quote;
+	pid_t pid;
+
+	/* To these words it answers with lists. */
+	if (j->o.cpu != NULL && strcmp(j->o.cpu, "help") == 0) {
+		fprintf(stderr, "rotorc: target %s has no processor 'help'\n", j->target);
+		exit(EXIT_USAGE);
+	}
+	if (j->o.features != NULL && strstr(j->o.features, "+help") != NULL) {
+		fprintf(stderr, "rotorc: target %s has no feature '+help'\n", j->target);
+		exit(EXIT_USAGE);
+	}
+	if (words == NULL || (pid = fork()) < 0) {
+		perror("rotorc");
+		exit(EXIT_CANT_CREATE);
+	}
+	if (pid == 0) {
+		struct rlimit none = {0, 0};
+
+		setrlimit(RLIMIT_CORE, &none);
+		dup2(fileno(words), 2);
+		if (rotorc_try(&j->o, why, sizeof(why)) != ROTORC_OK) {
+			fprintf(stderr, "%s\n", why);
+		}
+		_exit(0);
+	}
+	waitpid(pid, &status, 0);
+	rewind(words);
+	if (fgets(line, sizeof(line), words) != NULL || !WIFEXITED(status)) {
+		line[strcspn(line, "\n")] = 0;
+		quote = line[0] == '\'' ? (int)strcspn(line + 1, "'") + 2 : 0;
+		if (quote > 0 && strstr(line, "is not a recognized") != NULL) {
+			fprintf(stderr, "rotorc: target %s has no %s %.*s\n", j->target,
+				strstr(line, "processor") != NULL ? "processor" : "feature", quote,
+				line);
+		} else {
+			fprintf(stderr, "rotorc: --cpu, --features: LLVM does not take them: %s\n",
+				line);
+		}
+		exit(EXIT_USAGE);
+	}
+	fclose(words);
+}
+
 static int compile_carefully(struct job *j)
 {
 	FILE *words = tmpfile();
@@ -402,5 +454,8 @@ int main(int argc, char **argv)
 	}
 	read_options(&j, argc, argv);
 	find_target(&j);
+	if (j.o.cpu != NULL || j.o.features != NULL) {
+		check_processor(&j);
+	}
 	return j.o.target->by_assembly ? compile_carefully(&j) : compile(&j);
 }

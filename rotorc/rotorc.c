@@ -285,6 +285,13 @@ static enum rotorc_err emit_image(const struct rc_module *m, const struct rotorc
 	return err;
 }
 
+enum rotorc_err rotorc_try(const struct rotorc_options *o, char *why, size_t cap)
+{
+	const struct emit_options emit = {o->cpu, o->features, o->level};
+
+	return emit_try(o->target, &emit, why, cap) == 0 ? ROTORC_OK : ROTORC_ERR_TARGET;
+}
+
 static enum rotorc_err compile(const struct rc_module *m, const struct rotorc_options *o,
 			       struct buffer *out, char *why, size_t cap)
 {

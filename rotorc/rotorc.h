@@ -41,6 +41,10 @@ struct rotorc_image {
 	size_t size;
 };
 
+/* Asks LLVM for the processor and features of the options. What it does not know it tells on stderr, and may end the
+ * process: call this in one of its own. ROTORC_ERR_TARGET and a sentence in why if it lacks the target. */
+enum rotorc_err rotorc_try(const struct rotorc_options *options, char *why, size_t cap);
+
 /* Compiles. On success *out is the caller's to free; on error a sentence is in why (cap bytes). */
 enum rotorc_err rotorc_compile(const uint8_t *wasm, size_t size,
 			       const struct rotorc_options *options, struct rotorc_image *out,
