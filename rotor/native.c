@@ -74,9 +74,10 @@ static uint32_t type_index(const struct rotor_module *m, uint32_t func)
 	return m->funcs[func].type;
 }
 
-/* What may have changed since native code last ran: memory grows. */
+/* What may have changed since native code last ran: memory grows, an instance that trapped gets another number. */
 static void refresh(struct rotor_instance *in, struct rotor_native_ctx *ctx)
 {
+	ctx->self = instance_ref(in, 0);
 	ctx->memory = in->memory != NULL ? in->memory->bytes : NULL;
 	ctx->memory_bytes = in->memory != NULL ? (size_t)in->memory->backed : 0;
 }
@@ -94,7 +95,6 @@ static void fill_context(struct rotor_instance *in, struct native_state *s)
 	s->ctx.funcs = n->funcs;
 	s->ctx.text = n->text;
 	s->ctx.helpers = rotor_native_helpers.rows;
-	s->ctx.self = instance_ref(in, 0);
 }
 
 /* Begins the native code of the innermost activation. */

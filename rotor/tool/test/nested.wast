@@ -53,3 +53,18 @@
     (i32.add (local.get 0) (call $bg))))
 (assert_return (invoke "f") (i32.const 1115))
 (assert_return (invoke "f") (i32.const 1115))
+
+;; An instance that trapped may be linked anew, and then has another number in its group.
+(module $D
+  (type $r (func (result i32)))
+  (table (export "t") 4 funcref)
+  (elem (i32.const 0) $h)
+  (func $h (result i32) (i32.const 5))
+  (func (export "trap") unreachable)
+  (func (export "g") (result i32) (call_indirect (type $r) (i32.const 0))))
+(register "d" $D)
+(assert_trap (invoke $D "trap") "unreachable")
+(module
+  (import "d" "g" (func $g (result i32)))
+  (func (export "f") (result i32) (call $g)))
+(assert_return (invoke "f") (i32.const 5))
