@@ -117,6 +117,9 @@ static int emit(LLVMModuleRef mod, LLVMTargetMachineRef machine, LLVMCodeGenFile
 struct frames {
 	uint32_t *bytes;
 	uint32_t count;
+	char *why; /* LLVM's first error, of which its functions answer nothing */
+	size_t cap;
+	bool failed;
 };
 
 /*
@@ -138,8 +141,9 @@ static void take_frame_size(LLVMDiagnosticInfoRef info, void *context)
 		if (bytes > frames->bytes[func]) {
 			frames->bytes[func] = (uint32_t)bytes;
 		}
-	} else if (LLVMGetDiagInfoSeverity(info) == LLVMDSError) {
-		fprintf(stderr, "rotorc: LLVM: %s\n", text);
+	} else if (LLVMGetDiagInfoSeverity(info) == LLVMDSError && !frames->failed) {
+		frames->failed = true;
+		snprintf(frames->why, frames->cap, "LLVM: %s", text);
 	}
 	LLVMDisposeMessage(text);
 }
@@ -247,7 +251,7 @@ int emit_object(struct rotorc_code *code, const struct rotorc_target *t,
 		const struct emit_options *options, uint8_t **object, size_t *size,
 		uint32_t *frames, uint32_t func_count, char *why, size_t cap)
 {
-	struct frames taken = {frames, func_count};
+	struct frames taken = {frames, func_count, why, cap, false};
 	LLVMTargetMachineRef machine;
 	LLVMTargetDataRef layout;
 	char *message = NULL;
@@ -275,5 +279,9 @@ int emit_object(struct rotorc_code *code, const struct rotorc_target *t,
 		err = emit(code->mod, machine, LLVMObjectFile, object, size, why, cap);
 	}
 	LLVMDisposeTargetMachine(machine);
+	if (err == 0 && taken.failed) {
+		free(*object);
+		err = -1;
+	}
 	return err;
 }

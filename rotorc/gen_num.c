@@ -164,7 +164,7 @@ static void extend(struct gen *g, uint8_t type, LLVMTypeRef from)
 
 /* ---- floats ------------------------------------------------------------------------------------------- */
 
-LLVMValueRef gen_hide(struct gen *g, LLVMValueRef v)
+static LLVMValueRef hide(struct gen *g, LLVMValueRef v)
 {
 	static const char *const certain[] = {"nounwind", "willreturn"};
 	LLVMTypeRef t = LLVMTypeOf(v), type = LLVMFunctionType(t, &t, 1, 0);
@@ -185,6 +185,13 @@ LLVMValueRef gen_hide(struct gen *g, LLVMValueRef v)
 	LLVMAddCallSiteAttribute(call, (LLVMAttributeIndex)LLVMAttributeFunctionIndex,
 				 g->touches_none);
 	return call;
+}
+
+LLVMValueRef gen_hide(struct gen *g, LLVMValueRef v)
+{
+	bool as_bits = LLVMTypeOf(v) == g->f32 && strcmp(g->t->float_register, "r") == 0;
+
+	return as_bits ? gen_from_bits(g, ROTOR_F32, hide(g, gen_as_bits(g, v))) : hide(g, v);
 }
 
 /* A value that is an LLVM float, hidden; another as it is. */

@@ -103,7 +103,7 @@ static const struct rotorc_target targets[] = {
 	 .features = "",
 	 .pointer_bits = 32,
 	 .f32_unit = true,
-	 .float_register = "f",
+	 .float_register = "r",
 	 .by_assembly = true},
 };
 

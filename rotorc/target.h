@@ -13,12 +13,12 @@ struct rotorc_target {
 	const char *
 		always; /* features put behind those asked for: what the engine's switch of stacks takes for granted */
 	uint8_t pointer_bits;
-	bool f32_unit, f64_unit;   /* instructions for arithmetic */
-	bool f32_round, f64_round; /* instructions for ceil, floor, trunc, nearest */
-	bool f32_sqrt_div;         /* instructions for square root and division */
-	const char *
-		float_register; /* the letter that inline assembly has for them, where there is a unit */
-	bool i64_native;        /* 64-bit division and shifts need no helper */
+	bool f32_unit, f64_unit;    /* instructions for arithmetic */
+	bool f32_round, f64_round;  /* instructions for ceil, floor, trunc, nearest */
+	bool f32_sqrt_div;          /* instructions for square root and division */
+	const char *float_register; /* the letter that inline assembly has for them, where there is
+				       a unit; r: none, they go in as their bits */
+	bool i64_native;            /* 64-bit division and shifts need no helper */
 	uint8_t tail_words; /* registers for arguments that are no floats, where LLVM promises tail calls; 0: nowhere */
 	uint8_t keeps;        /* LLVM's number of the convention that keeps registers; 0 none */
 	uint8_t keeps_other;  /* the same where another processor or features were asked for */
