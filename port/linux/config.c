@@ -646,7 +646,6 @@ static int check(const struct config *c)
 	TRY(check_topic_part("tenant_id", c->tenant_id));
 	TRY(check_topic_part("channel_id", c->channel_id));
 	TRY(c->entity_id[0] ? check_topic_part("entity_id", c->entity_id) : 0);
-	TRY(c->entity_id[0] ? check_topic_part("entity_id", c->entity_id) : 0);
 	TRY(check_pairs("labels", c->labels));
 	TRY(check_pairs("sensors", c->sensors));
 	if (strcmp(c->power, "mains") != 0 && strcmp(c->power, "battery") != 0) {
