@@ -310,7 +310,8 @@ def test_tls(l):
     expect_eq(status_of("--cacert", cert)[0], 0)
     expect_eq(status_of(PROPCTL_CACERT=cert)[0], 0)
     status, _, err = status_of("--cacert", "/nothing")
-    expect_eq(status, 69, err)
+    expect_eq(status, 66, err)
+    has(err, "/nothing", "No such file")
 
 
 def test_many_at_once(l):
