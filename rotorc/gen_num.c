@@ -383,6 +383,8 @@ static void convert(struct gen *g, uint8_t to, unsigned kind)
 	LLVMValueRef a = gen_pop(g), r;
 
 	if (has_unit(g, to) && (kind < 2 || g->t->pointer_bits == 64)) {
+		/* Of what is 0 or 1 LLVM makes a table of two floats, which it cannot address on Xtensa. */
+		a = g->t->by_assembly ? gen_hide(g, a) : a;
 		r = kind & 1 ? LLVMBuildUIToFP(g->b, a, gen_type(g, to), "")
 			     : LLVMBuildSIToFP(g->b, a, gen_type(g, to), "");
 		r = gen_hide(g, r);
