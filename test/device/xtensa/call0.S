@@ -48,7 +48,7 @@
 
 	.irp name, vprintf, vsnprintf, puts, putchar, malloc, calloc, realloc, free, abort, \
 		memchr, memcmp, memcpy, memmove, memset, strcasecmp, strchr, strcmp, strcspn, strlen, strncasecmp, strncat, \
-		strncmp, strnlen, strrchr, strspn, strstr, strtod, strtof, strtol, strtoul, strtoll, strtoull, \
+		strncmp, strnlen, strrchr, strspn, strstr, strtod, strtof, atoi, strtol, strtoul, strtoll, strtoull, \
 		isalnum, isalpha, iscntrl, isdigit, isgraph, islower, isprint, ispunct, isspace, isupper, isxdigit, tolower, toupper
 	way \name
 	.endr
