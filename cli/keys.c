@@ -8,7 +8,7 @@
 #include <string.h>
 
 /* The one list of them, which the manager reads, too. */
-#include "manager/http/task_field_list.h"
+#include "wire/task_field_list.h"
 
 #define KEY(key, ...) #key,
 

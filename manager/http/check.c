@@ -6,7 +6,7 @@
  */
 #include "manager/core/cron.h"
 #include "manager/http/service.h"
-#include "manager/http/task_field_list.h"
+#include "wire/task_field_list.h"
 
 #include <sodium.h>
 #include <stdarg.h>

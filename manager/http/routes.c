@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The table of routes, and the OpenAPI description made from it. */
 #include "manager/http/call.h"
-#include "manager/http/task_field_list.h"
+#include "wire/task_field_list.h"
 
 #include <stdio.h>
 #include <stdlib.h>
