@@ -95,6 +95,7 @@ static void fill_context(struct rotor_instance *in, struct native_state *s)
 	s->ctx.funcs = n->funcs;
 	s->ctx.text = n->text;
 	s->ctx.helpers = rotor_native_helpers.rows;
+	s->ctx.slice = ROTOR_NATIVE_SLICE;
 }
 
 /* Begins the native code of the innermost activation. */
@@ -160,7 +161,7 @@ static bool interrupted(const struct meter *m)
 /* Gives the next slice; false if it is time to stop. */
 static bool next_slice(struct meter *m, struct rotor_native_ctx *ctx)
 {
-	uint64_t give = BASE_MIN(m->budget, (uint64_t)((int64_t)ROTOR_NATIVE_SLICE - ctx->fuel));
+	uint64_t give = BASE_MIN(m->budget, (uint64_t)((int64_t)ctx->slice - ctx->fuel));
 
 	if (interrupted(m)) {
 		return false;

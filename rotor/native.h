@@ -56,6 +56,8 @@ struct rotor_native_ctx {
 	/* The rest is the engine's; the switches between stacks know these two places. */
 	uintptr_t native_sp; /* where native code stopped: its saved registers lie there */
 	uintptr_t engine_sp; /* where the engine waits */
+	uint32_t slice;      /* fuel given at a time, in units */
+	uint32_t tick;       /* the processor's counter at the last stop, where it has one */
 };
 
 /* Places of the two in the context, for the assembly. */
@@ -64,7 +66,11 @@ struct rotor_native_ctx {
 #define ROTOR_NATIVE_SP_32 84
 #define ROTOR_ENGINE_SP_32 88
 
-/* Fuel that is given at a time, so that an interrupt is noticed; the assembly knows it. */
+/*
+ * Fuel that is given at a time, so that an interrupt is noticed; the assembly knows it. On 64-bit processors, which tell the
+ * time cheaply, it is where slices begin: one that took few microseconds is followed by one twice as long, up to 131072
+ * units, and one that took many by one of these. A loop with a large body pays for all of it even where it runs little of it.
+ */
 enum {
 	ROTOR_NATIVE_SLICE = 8192
 };

@@ -6,7 +6,10 @@
 #define RESERVE 132
 #define NATIVE_SP 136
 #define ENGINE_SP 144
-#define SLICE 8192
+#define SLICE 152
+#define TICK 156
+#define SLICE_LEAST 8192
+#define SLICE_MOST 131072
 
 .macro save
 	sub sp, sp, #160
@@ -61,7 +64,22 @@ rotor_native_fuel:
 	ldr x16, [x0, #INTERRUPT]
 	ldr w16, [x16]
 	cbnz w16, 1f
-	mov w17, #SLICE
+	mrs x2, cntvct_el0
+	mrs x3, cntfrq_el0
+	ldr w4, [x0, #TICK]
+	str w2, [x0, #TICK]
+	sub w4, w2, w4			/* how long the slice took */
+	ldr w17, [x0, #SLICE]
+	mov w5, #SLICE_MOST
+	cmp w4, w3, lsr #18		/* 4 microseconds */
+	b.hs 2f
+	cmp w17, w5
+	b.hs 3f
+	lsl w17, w17, #1
+2:	cmp w4, w3, lsr #14		/* 61 microseconds */
+	b.lo 3f
+	mov w17, #SLICE_LEAST
+3:	str w17, [x0, #SLICE]
 	adds w16, w1, w17
 	b.mi 1f
 	ldr w8, [x0, #RESERVE]

@@ -15,7 +15,8 @@ _Static_assert(offsetof(struct rotor_native_ctx, engine_sp) == ROTOR_ENGINE_SP_6
 _Static_assert(offsetof(struct rotor_native_ctx, interrupt) == 96, "the assembly knows");
 _Static_assert(offsetof(struct rotor_native_ctx, fuel) == 104, "the assembly knows");
 _Static_assert(offsetof(struct rotor_native_ctx, reserve) == 132, "the assembly knows");
-_Static_assert(ROTOR_NATIVE_SLICE == 8192, "the assembly knows");
+_Static_assert(offsetof(struct rotor_native_ctx, slice) == 152, "the assembly knows");
+_Static_assert(offsetof(struct rotor_native_ctx, tick) == 156, "the assembly knows");
 _Static_assert(offsetof(struct rotor_native_ctx, request) == 108, "the assembly knows");
 
 void rotor_native_start(void);

@@ -6,7 +6,12 @@
 #define RESERVE 132
 #define NATIVE_SP 136
 #define ENGINE_SP 144
-#define SLICE 8192
+#define SLICE 152
+#define TICK 156
+#define SLICE_LEAST 8192
+#define SLICE_MOST 131072
+#define TICKS_FEW 16384
+#define TICKS_MANY 262144
 
 	.text
 	.globl rotor_native_enter
@@ -51,12 +56,28 @@ rotor_native_fuel:
 	mov INTERRUPT(%rdi), %r11
 	cmpl $0, (%r11)
 	jne 1f
-	lea SLICE(%rsi), %eax
+	push %rdx
+	rdtsc
+	mov %eax, %edx
+	sub TICK(%rdi), %eax		/* how long the slice took */
+	mov %edx, TICK(%rdi)
+	pop %rdx
+	mov SLICE(%rdi), %r11d
+	cmp $TICKS_FEW, %eax
+	jae 2f
+	cmp $SLICE_MOST, %r11d
+	jae 3f
+	add %r11d, %r11d
+2:	cmp $TICKS_MANY, %eax
+	jb 3f
+	mov $SLICE_LEAST, %r11d
+3:	mov %r11d, SLICE(%rdi)
+	lea (%rsi,%r11), %eax
 	test %eax, %eax
 	js 1f
-	cmpl $SLICE, RESERVE(%rdi)
+	cmp %r11d, RESERVE(%rdi)
 	jb 1f
-	subl $SLICE, RESERVE(%rdi)
+	sub %r11d, RESERVE(%rdi)
 	ret
 1:	push %rbp
 	mov %rsp, %rbp
