@@ -247,6 +247,17 @@ static int emit_by_assembly(struct rotorc_code *code, const struct rotorc_target
 	return err;
 }
 
+/* Of a family of processors, what is good for all of them is to be chosen, not what is good for one. */
+static void tune(LLVMModuleRef mod, LLVMContextRef lc, const char *processor)
+{
+	LLVMAttributeRef a = LLVMCreateStringAttribute(lc, "tune-cpu", 8, processor,
+						       (unsigned)strlen(processor));
+
+	for (LLVMValueRef f = LLVMGetFirstFunction(mod); f != NULL; f = LLVMGetNextFunction(f)) {
+		LLVMAddAttributeAtIndex(f, (LLVMAttributeIndex)LLVMAttributeFunctionIndex, a);
+	}
+}
+
 int emit_object(struct rotorc_code *code, const struct rotorc_target *t,
 		const struct emit_options *options, uint8_t **object, size_t *size,
 		uint32_t *frames, uint32_t func_count, char *why, size_t cap)
@@ -272,6 +283,9 @@ int emit_object(struct rotorc_code *code, const struct rotorc_target *t,
 		return complain(why, cap, "the compiler made a wrong module", message);
 	}
 	LLVMDisposeMessage(message);
+	if (t->tune != NULL && options->cpu == NULL) {
+		tune(code->mod, code->lc, t->tune);
+	}
 	err = optimise(code->mod, machine, options->level, why, cap);
 	if (err == 0 && t->by_assembly) {
 		err = emit_by_assembly(code, t, machine, object, size, why, cap);

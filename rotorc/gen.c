@@ -787,7 +787,10 @@ static unsigned kind_of(const char *name)
 	return LLVMGetEnumAttributeKindForName(name, strlen(name));
 }
 
-/* What memory a function may touch is numbered otherwise in each LLVM, so its own reader makes the attribute. */
+/*
+ * What memory a function may touch is numbered otherwise in each LLVM, so its own reader makes the attribute. At a stop for
+ * fuel the host may write in linear memory, to which the context leads.
+ */
 static void make_attributes(struct gen *g)
 {
 	static const char text[] = "declare void @f() "

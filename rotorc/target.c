@@ -12,6 +12,7 @@ static const struct rotorc_target targets[] = {
 	 .id = 1,
 	 .triple = "x86_64-unknown-linux-gnu",
 	 .cpu = "x86-64-v2",
+	 .tune = "generic",
 	 .features = "",
 	 .pointer_bits = 64,
 	 .f32_unit = true,

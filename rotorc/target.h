@@ -10,6 +10,7 @@ struct rotorc_target {
 	const char *name;
 	uint16_t id; /* in the image */
 	const char *triple, *cpu, *features;
+	const char *tune; /* whose speeds count unless the caller names a cpu; NULL: cpu's */
 	const char *
 		always; /* features put behind those asked for: what the engine's switch of stacks takes for granted */
 	uint8_t pointer_bits;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Code for a processor with wider registers than the target's own: what a stop for fuel must not lose. */
+/* Stops of native code for fuel: what they must not lose, and what the code must notice after one. */
 #define _DEFAULT_SOURCE
 
 #include <stdlib.h>
@@ -40,12 +40,32 @@ static const uint8_t four_sums[] = {
 	0,0,0,0,0,16,64,
 };
 
+/*
+(module
+  (memory (export "memory") 1)
+  (func (export "f") (param i32) (result f64)
+    (if (i32.load (i32.const 16)) (then (return (f64.const 0))))
+    (loop $l (br_if $l (i32.eqz (i32.load (i32.const 16)))))
+    (f64.load (i32.const 24))))
+ */
+static const uint8_t waits[] = {
+	0,97,115,109,1,0,0,0,1,6,1,96,1,127,1,124,3,2,1,0,5,3,1,0,
+	1,7,14,2,6,109,101,109,111,114,121,2,0,1,102,0,0,10,38,1,36,0,65,16,
+	40,2,0,4,64,68,0,0,0,0,0,0,0,0,15,11,3,64,65,16,40,2,0,69,
+	13,0,11,65,24,43,3,0,11,
+};
+
 /* clang-format on */
+
+enum {
+	STOPS_MAX = 1000 /* of a program, before it counts as endless */
+};
 
 static uint64_t module_at[4096], instance_at[1 << 14];
 
-/* The program above in code for that processor, in slices of 20,000 units, with disturb() after each. */
-static double sums_with(const char *cpu, void (*disturb)(void))
+/* f(10000) in code for that processor, in slices of 20,000 units, with between() after each. */
+static double run(const uint8_t *wasm, size_t bytes, const char *cpu,
+		  void (*between)(struct rotor_instance *instance, unsigned stop))
 {
 	struct rotorc_options options = {
 		.target = rotorc_target_find(rotorc_target_host()), .cpu = cpu, .level = 2};
@@ -60,8 +80,7 @@ static double sums_with(const char *cpu, void (*disturb)(void))
 	char why[256];
 	void *code;
 
-	ASSERT(rotorc_compile(four_sums, sizeof(four_sums), &options, &image, why, sizeof(why)) ==
-	       ROTORC_OK);
+	ASSERT(rotorc_compile(wasm, bytes, &options, &image, why, sizeof(why)) == ROTORC_OK);
 	code = mmap(NULL, image.size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	ASSERT(code != MAP_FAILED);
 	memcpy(code, image.bytes, image.size);
@@ -71,9 +90,8 @@ static double sums_with(const char *cpu, void (*disturb)(void))
 	ASSERT(rotor_instantiate(instance_at, sizeof(instance_at), module, NULL, &limits, &instance,
 				 NULL) == ROTOR_OK);
 	ASSERT(rotor_call_name(instance, "f", &n, 1, NULL) == ROTOR_OK);
-	while ((status = rotor_run(instance, 20000)) == ROTOR_FUEL) {
-		disturb();
-		stops++;
+	while ((status = rotor_run(instance, 20000)) == ROTOR_FUEL && stops < STOPS_MAX) {
+		between(instance, stops++);
 	}
 	EXPECT_EQ(status, ROTOR_DONE);
 	EXPECT(stops > 5);
@@ -83,8 +101,11 @@ static double sums_with(const char *cpu, void (*disturb)(void))
 	return result.f64;
 }
 
-__attribute__((target("avx"))) static void clear_vectors(void)
+__attribute__((target("avx"))) static void clear_vectors(struct rotor_instance *instance,
+							 unsigned stop)
 {
+	(void)instance;
+	(void)stop;
 	__asm__ volatile("vzeroall" ::
 				 : "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7",
 				   "xmm8", "xmm9", "xmm10", "xmm11", "xmm12", "xmm13", "xmm14",
@@ -97,8 +118,8 @@ TEST(avx2)
 		puts("this processor has no AVX2: its test is NOT RUN");
 		return;
 	}
-	EXPECT_EQ(sums_with(NULL, clear_vectors), 100000);
-	EXPECT_EQ(sums_with("haswell", clear_vectors), 100000);
+	EXPECT_EQ(run(four_sums, sizeof(four_sums), NULL, clear_vectors), 100000);
+	EXPECT_EQ(run(four_sums, sizeof(four_sums), "haswell", clear_vectors), 100000);
 }
 
 TEST(avx512)
@@ -107,7 +128,23 @@ TEST(avx512)
 		puts("this processor has no AVX-512: its test is NOT RUN");
 		return;
 	}
-	EXPECT_EQ(sums_with("skylake-avx512", clear_vectors), 100000);
+	EXPECT_EQ(run(four_sums, sizeof(four_sums), "skylake-avx512", clear_vectors), 100000);
 }
 
-TEST_MAIN(T(avx2) T(avx512))
+static void answer(struct rotor_instance *instance, unsigned stop)
+{
+	double value = 6.25;
+
+	if (stop == 9) {
+		memcpy(rotor_memory_at(instance, 24, sizeof(value)), &value, sizeof(value));
+		*(uint32_t *)rotor_memory_at(instance, 16, 4) = 1;
+	}
+}
+
+/* As between two slices of the interpreter, the host may write in the program's memory. */
+TEST(memory_written_between_slices)
+{
+	EXPECT_EQ(run(waits, sizeof(waits), NULL, answer), 6.25);
+}
+
+TEST_MAIN(T(avx2) T(avx512) T(memory_written_between_slices))
